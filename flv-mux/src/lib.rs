@@ -18,6 +18,7 @@
     )
 )]
 
+mod audio;
 mod demux;
 mod enhanced;
 mod fourcc;
@@ -25,12 +26,21 @@ mod header;
 mod limits;
 pub mod mux;
 mod tag;
+mod video;
 mod wire;
 
+pub use audio::{
+    AacPacketType, AudioHeaderError, AudioPacketType, AudioTagHeader, EnhancedAudio, SoundFormat,
+    SoundRate,
+};
 pub use demux::{DemuxError, Demuxer};
 pub use enhanced::Multitrack;
 pub use fourcc::FourCc;
 pub use header::{FileHeader, HeaderError};
 pub use limits::Limits;
 pub use tag::{BodyTooLong, MAX_BODY, Tag, TagHeader, TagKind};
+pub use video::{
+    AvcPacketType, EnhancedVideo, FrameType, VideoCodecId, VideoFormat, VideoHeaderError,
+    VideoPacketType, VideoTagHeader,
+};
 pub use wire::Truncated;
