@@ -18,7 +18,10 @@
     )
 )]
 
+mod aac;
 mod audio;
+mod avc;
+mod bits;
 mod demux;
 mod enhanced;
 mod fourcc;
@@ -29,9 +32,17 @@ mod tag;
 mod video;
 mod wire;
 
+pub use aac::{
+    AudioObjectType, AudioSpecificConfig, AudioSpecificConfigError, ChannelElement,
+    GaSpecificConfig, MatrixMixdown, ProgramConfig, Sbr, TooManyElements,
+};
 pub use audio::{
     AacPacketType, AudioHeaderError, AudioPacketType, AudioTagHeader, EnhancedAudio, SoundFormat,
     SoundRate,
+};
+pub use avc::{
+    AvcDecoderConfigurationRecord, AvcFormat, AvcRecordError, FrameRate, NalError, NalLengthSize,
+    NalUnitType, NalUnits, Sps, SpsError, TooManyParameterSets, Vui, nal_units,
 };
 pub use demux::{DemuxError, Demuxer};
 pub use enhanced::Multitrack;

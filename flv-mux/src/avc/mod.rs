@@ -1,0 +1,11 @@
+//! H.264: what a server reads of it, and no more.
+
+mod nal;
+mod record;
+mod sps;
+mod vui;
+
+pub use nal::{NalError, NalLengthSize, NalUnitType, NalUnits, nal_units};
+pub use record::{AvcDecoderConfigurationRecord, AvcFormat, AvcRecordError, TooManyParameterSets};
+pub use sps::{Sps, SpsError};
+pub use vui::{FrameRate, Vui};
