@@ -1,2 +1,32 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod chunk;
+pub mod handshake;
+mod ids;
+mod limits;
+mod media;
+pub mod message;
+mod random;
+
+pub use amf0;
+pub use ids::{ChunkStreamId, MessageStreamId, MessageType, RequestId};
+pub use limits::Limits;
+pub use media::{MediaKind, MediaMessage};

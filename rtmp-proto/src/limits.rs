@@ -1,0 +1,47 @@
+use std::time::Duration;
+
+/// What one connection may use: memory, ids and time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one audio, video or aggregate message (default 16 MiB - 1, the largest the protocol can say).
+    /// Bounds one assembly buffer, which grows only as bytes arrive.
+    pub media_bytes: u32,
+    /// Bytes of one message of any other type (default 256 KiB): commands, data, control.
+    pub command_bytes: u32,
+    /// Chunk streams of the peer that are remembered (default 64). Each costs about 80 bytes and up to 4 KiB of spare
+    /// room in its assembly buffer.
+    pub chunk_streams: usize,
+    /// Bytes of all messages that have only partly arrived, together (default 32 MiB). The buffers take at most twice as
+    /// much.
+    pub partial_bytes: usize,
+    /// Message streams on one connection (default 16). A request that waits for an answer belongs to a stream, so that
+    /// this bounds those too.
+    pub message_streams: usize,
+    /// Commands kept while the answer to `connect` is outstanding (default 16, of [`Limits::command_bytes`] each).
+    pub deferred_commands: usize,
+    /// Bytes that wait to be polled (default 20 MiB). Bounds the session's output when nobody takes it.
+    pub output_bytes: usize,
+    /// AMF0 values in one command (see [`amf0::Limits`] for the defaults).
+    pub amf0: amf0::Limits,
+    /// From the start to the end of the handshake (default 10 s).
+    pub handshake_timeout: Duration,
+    /// From the start to the first accepted publish or play (default 30 s).
+    pub setup_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            media_bytes: 0x00ff_ffff,
+            command_bytes: 256 * 1024,
+            chunk_streams: 64,
+            partial_bytes: 32 * 1024 * 1024,
+            message_streams: 16,
+            deferred_commands: 16,
+            output_bytes: 20 * 1024 * 1024,
+            amf0: amf0::Limits::default(),
+            handshake_timeout: Duration::from_secs(10),
+            setup_timeout: Duration::from_secs(30),
+        }
+    }
+}
