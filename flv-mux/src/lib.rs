@@ -27,6 +27,7 @@ mod enhanced;
 mod fourcc;
 mod header;
 mod limits;
+mod metadata;
 pub mod mux;
 mod tag;
 mod video;
@@ -49,6 +50,7 @@ pub use enhanced::Multitrack;
 pub use fourcc::FourCc;
 pub use header::{FileHeader, HeaderError};
 pub use limits::Limits;
+pub use metadata::{CodecName, Metadata, MetadataError, MetadataForm};
 pub use tag::{BodyTooLong, MAX_BODY, Tag, TagHeader, TagKind};
 pub use video::{
     AvcPacketType, EnhancedVideo, FrameType, VideoCodecId, VideoFormat, VideoHeaderError,
