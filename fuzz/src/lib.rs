@@ -1,1 +1,26 @@
-//! fuzz
+//! Fuzz targets: one plain function per wire format, which panics when a property does not hold.
+//!
+//! The libFuzzer programs in `fuzz_targets/` and the test that replays the corpora call the same
+//! functions.
+
+mod amf0_values;
+mod chunks;
+mod codec_records;
+mod flv;
+mod split;
+
+pub use amf0_values::amf0;
+pub use chunks::chunk_stream;
+pub use codec_records::flv_codec_records;
+pub use flv::flv_demux;
+
+/// A target: it panics when a property does not hold for these bytes.
+pub type Target = fn(&[u8]);
+
+/// Every target, by the name of its corpus directory and libFuzzer program.
+pub const TARGETS: [(&str, Target); 4] = [
+    ("amf0", amf0),
+    ("flv_demux", flv_demux),
+    ("flv_codec_records", flv_codec_records),
+    ("chunk_stream", chunk_stream),
+];
