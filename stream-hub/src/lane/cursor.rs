@@ -1,0 +1,336 @@
+//! Where a reader is, and what the ring gives it there.
+
+use std::sync::Arc;
+
+use super::batch::{Batch, Replay, Span};
+use super::config::{self, Configs};
+use super::ring::{MarkKind, Ring};
+use crate::{Item, Lost, OnLag, OnUnpublish, ReadEnd, Start};
+
+/// [`Cursor::counted`] of a reader that holds nothing back.
+const NOWHERE: u64 = u64::MAX;
+
+/// A reader's place in its lane.
+pub(crate) struct Cursor<T> {
+    /// The next item to read. While joining: the first item not read, 0 for a new reader.
+    pub(super) next: u64,
+    /// While joining: the first item that may be the join point.
+    pub(super) from: u64,
+    /// Where the ring counts this reader, see [`Ring::enter`].
+    counted: u64,
+    /// Discontinuities before this item have been told; [`NOWHERE`] before the first join.
+    told: u64,
+    /// The stream ended since the last batch: the next one is discontinuous.
+    broken: bool,
+    /// Configuration to replay before `next`, and how much of it was read.
+    replay: Option<Configs<T>>,
+    replayed: u32,
+    /// Items of the last batch that were not advanced over.
+    given: u32,
+    /// Ends of the stream seen, or gone by before this reader came.
+    ends: u32,
+    pub(super) joining: bool,
+    lagged: bool,
+    /// The last batch went up to the head.
+    to_head: bool,
+    on_lag: OnLag,
+    on_unpublish: OnUnpublish,
+}
+
+/// What a look at the ring came to.
+pub(super) enum Step<T> {
+    Batch(Batch<T>),
+    End(ReadEnd),
+    Wait,
+}
+
+impl<T> Cursor<T> {
+    /// Whether everything there was at the last look has been read.
+    pub(super) fn drained(&self) -> bool {
+        self.to_head && self.given == 0
+    }
+
+    pub(super) fn has_replay(&self) -> bool {
+        self.replay.is_some()
+    }
+
+    pub(super) fn advance(&mut self, items: usize) {
+        let items = u32::try_from(items).unwrap_or(u32::MAX).min(self.given);
+        self.given -= items;
+        let mut left = items;
+        if let Some(configs) = &self.replay {
+            let replayed = left.min(configs.len() as u32 - self.replayed);
+            self.replayed += replayed;
+            left -= replayed;
+            if self.replayed as usize == configs.len() {
+                self.replay = None;
+            }
+        }
+        self.next += u64::from(left);
+    }
+}
+
+impl<T: Item> Ring<T> {
+    /// Places a new reader.
+    pub(super) fn place(
+        &mut self,
+        start: Start,
+        on_lag: OnLag,
+        on_unpublish: OnUnpublish,
+    ) -> Cursor<T> {
+        let mut cursor = Cursor {
+            next: 0,
+            from: 0,
+            counted: NOWHERE,
+            told: NOWHERE,
+            broken: false,
+            replay: None,
+            replayed: 0,
+            given: 0,
+            ends: self.ends,
+            joining: true,
+            lagged: false,
+            to_head: false,
+            on_lag,
+            on_unpublish,
+        };
+        match start {
+            Start::LatestJoinPoint => _ = self.join(&mut cursor),
+            Start::NextJoinPoint => cursor.from = self.head,
+            Start::Live => {
+                let configs = self.configs.clone();
+                cursor.told = self.head;
+                self.start_at(&mut cursor, self.head, configs);
+            }
+        }
+        cursor
+    }
+
+    /// Takes a reader out.
+    pub(super) fn remove(&mut self, cursor: &mut Cursor<T>) {
+        if cursor.counted != NOWHERE {
+            self.leave(std::mem::replace(&mut cursor.counted, NOWHERE));
+        }
+    }
+
+    /// Moves a joining reader to the latest join point, if it may start there.
+    fn join(&mut self, cursor: &mut Cursor<T>) -> Option<Lost> {
+        let join = self.join.as_ref().filter(|join| join.seq >= cursor.from)?;
+        let (seq, configs) = (join.seq, join.configs.clone());
+        let lost = cursor.lagged.then(|| Lost { items: seq.saturating_sub(cursor.next) });
+        if let Some(lost) = lost {
+            self.counters.lost += lost.items;
+        } else {
+            self.counters.joins += 1;
+        }
+        self.start_at(cursor, seq, configs);
+        lost
+    }
+
+    fn start_at(&mut self, cursor: &mut Cursor<T>, seq: u64, configs: Configs<T>) {
+        let first = config::unseen(&configs, cursor.next);
+        cursor.replayed = first as u32;
+        cursor.replay = (first < configs.len()).then_some(configs);
+        if cursor.told == NOWHERE {
+            cursor.told = seq + 1;
+        }
+        cursor.next = seq;
+        cursor.joining = false;
+        cursor.lagged = false;
+        self.recount(cursor);
+    }
+
+    /// Counts the reader where it is now.
+    fn recount(&mut self, cursor: &mut Cursor<T>) {
+        let counted = self.enter(cursor.next);
+        if cursor.counted != NOWHERE {
+            self.leave(cursor.counted);
+        }
+        cursor.counted = counted;
+    }
+
+    /// The next items for a reader, at most `max_bytes` of them but at least one.
+    pub(super) fn read(&mut self, cursor: &mut Cursor<T>, max_bytes: usize) -> Step<T> {
+        if let Some(end) = &self.closed {
+            return Step::End(end.clone());
+        }
+        // What was given and not advanced over is given again.
+        cursor.given = 0;
+        cursor.to_head = false;
+        let end = match self.pass_ends(cursor) {
+            Ok(end) => end,
+            Err(end) => return Step::End(end),
+        };
+        let mut gap = None;
+        if !cursor.joining && cursor.next < self.tail() {
+            if cursor.on_lag == OnLag::Close {
+                let lost = Lost { items: self.tail() - cursor.next };
+                self.counters.lost += lost.items;
+                return Step::End(ReadEnd::Lagged(lost));
+            }
+            self.remove(cursor);
+            cursor.replay = None;
+            cursor.joining = true;
+            cursor.lagged = true;
+            cursor.from = cursor.next;
+        }
+        if cursor.joining {
+            gap = self.join(cursor);
+            if cursor.joining {
+                return Step::Wait;
+            }
+        }
+        match self.cut(cursor, end, max_bytes) {
+            Some(batch) => Step::Batch(Batch { gap, ..batch }),
+            None => {
+                self.recount(cursor);
+                Step::Wait
+            }
+        }
+    }
+
+    /// Takes note of the ends of the stream that the reader has come to; returns the next one.
+    fn pass_ends(&mut self, cursor: &mut Cursor<T>) -> Result<Option<u64>, ReadEnd> {
+        while cursor.ends != self.ends {
+            let next = cursor.ends.wrapping_add(1);
+            let mark = self.marks.iter().find_map(|mark| match mark.kind {
+                MarkKind::End { first, last } if (first..=last).contains(&next) => {
+                    Some((mark.seq, last))
+                }
+                _ => None,
+            });
+            // A mark that is gone lies before the tail.
+            let (seq, last) = mark.unwrap_or((self.tail(), next));
+            let reached = cursor.joining || (cursor.next >= seq && !cursor.has_replay());
+            if mark.is_some() && !reached {
+                return Ok(Some(seq));
+            }
+            if cursor.on_unpublish == OnUnpublish::End {
+                return Err(ReadEnd::Ended);
+            }
+            cursor.ends = last;
+            if reached {
+                self.remove(cursor);
+                cursor.broken = cursor.told != NOWHERE;
+                cursor.joining = true;
+                cursor.from = cursor.from.max(seq);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Cuts a batch at the reader's place, up to the next mark.
+    fn cut(&mut self, cursor: &mut Cursor<T>, end: Option<u64>, max: usize) -> Option<Batch<T>> {
+        let mut batch = Batch {
+            replay: None,
+            spans: [None, None],
+            len: 0,
+            bytes: 0,
+            gap: None,
+            discontinuity: false,
+        };
+        if let Some(configs) = &cursor.replay {
+            let from = cursor.replayed as usize;
+            let mut to = from;
+            for config in configs.iter().skip(from) {
+                let size = config.item.size();
+                if to > from && batch.bytes.saturating_add(size) > max {
+                    break;
+                }
+                batch.bytes += size;
+                to += 1;
+            }
+            batch.len = to - from;
+            let more = to < configs.len() || batch.bytes >= max;
+            batch.replay = Some(Replay { configs: configs.clone(), from, to });
+            if more {
+                cursor.given = batch.len as u32;
+                return Some(batch);
+            }
+        }
+        self.cut_spans(cursor, end, max, &mut batch);
+        if batch.len == 0 {
+            return None;
+        }
+        cursor.given = batch.len as u32;
+        Some(batch)
+    }
+
+    fn cut_spans(
+        &mut self,
+        cursor: &mut Cursor<T>,
+        end: Option<u64>,
+        max: usize,
+        batch: &mut Batch<T>,
+    ) {
+        let mut limit = end.unwrap_or(self.head);
+        let marks = self.marks.partition_point(|mark| mark.seq <= cursor.next);
+        if let Some(mark) = self.marks.get(marks) {
+            limit = limit.min(mark.seq);
+        }
+        let Some(at) = self.find(cursor.next).filter(|_| cursor.next < limit) else {
+            cursor.to_head = limit == self.head;
+            return;
+        };
+        let marked = marks.checked_sub(1).and_then(|last| self.marks.get(last));
+        let discontinuity = cursor.broken || marked.is_some_and(|mark| mark.seq >= cursor.told);
+        let mut next = cursor.next;
+        let mut start = None;
+        for (part, span) in self.parts.range(at..).zip(&mut batch.spans) {
+            let from = (next - part.base()) as usize;
+            let to = (limit.min(part.end()) - part.base()) as usize;
+            let Some(first) = part.segment.held(from).filter(|_| from < to) else { break };
+            let start = *start.get_or_insert(first.end - first.item.size() as u64);
+            let within = |at: usize| {
+                let end = part.segment.held(at).map_or(start, |held| held.end);
+                (end - start) as usize + batch_bytes(&batch.replay) <= max
+            };
+            let fit = fit(from, to, &within);
+            // One item at least, however large.
+            let to_fit = if batch.len == 0 { fit.max(from + 1) } else { fit };
+            if to_fit == from {
+                break;
+            }
+            let last = part.segment.held(to_fit - 1).map_or(start, |held| held.end);
+            batch.bytes = (last - start) as usize + batch_bytes(&batch.replay);
+            batch.len += to_fit - from;
+            next += (to_fit - from) as u64;
+            *span = Some(Span { segment: Arc::clone(&part.segment), from, to: to_fit });
+            if to_fit < to {
+                break;
+            }
+        }
+        if next > cursor.next {
+            batch.discontinuity = discontinuity;
+            cursor.broken = false;
+            cursor.told = cursor.next + 1;
+        }
+        cursor.to_head = next == self.head;
+        if self.parts[at].base() != cursor.counted {
+            self.recount(cursor);
+        }
+    }
+}
+
+/// End of the longest run of `from..to` whose items are all within the bound.
+fn fit(from: usize, to: usize, within: &impl Fn(usize) -> bool) -> usize {
+    if within(to - 1) {
+        return to;
+    }
+    let (mut low, mut high) = (from, to - 1);
+    while low < high {
+        let mid = low + (high - low) / 2;
+        if within(mid) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    low
+}
+
+fn batch_bytes<T: Item>(replay: &Option<Replay<T>>) -> usize {
+    replay.as_ref().map_or(0, |replay| {
+        replay.configs[replay.from..replay.to].iter().map(|config| config.item.size()).sum()
+    })
+}
