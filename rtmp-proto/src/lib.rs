@@ -25,8 +25,16 @@ mod limits;
 mod media;
 pub mod message;
 mod random;
+mod session;
+pub mod url;
 
 pub use amf0;
 pub use ids::{ChunkStreamId, MessageStreamId, MessageType, RequestId};
 pub use limits::Limits;
 pub use media::{MediaKind, MediaMessage};
+pub use session::{
+    ClientConfig, ClientEvent, ClientOutput, ClientSession, Connect, EndReason, Output,
+    PublishKind, Purpose, SendError, ServerConfig, ServerEvent, ServerOutput, ServerSession,
+    SessionError, Stats, StatusCode, UnknownRequest, UnknownStream,
+};
+pub use url::{RtmpUrl, StreamAddress};

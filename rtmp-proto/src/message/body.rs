@@ -37,39 +37,37 @@ pub enum Body {
 }
 
 impl Body {
-    /// Decodes the payload by its type.
+    /// Decodes the payload by its type; media payloads are moved, not copied.
     ///
     /// # Errors
     ///
     /// [`MessageError`] if the payload is not what the type says. The parts of an aggregate and the values of a data
     /// message are not looked at here.
-    pub fn decode(message: &Message, limits: &amf0::Limits) -> Result<Self, MessageError> {
-        let payload = &message.payload;
-        Ok(match message.type_id {
-            MessageType::SET_CHUNK_SIZE => Self::SetChunkSize(SetChunkSize::decode(payload)?),
-            MessageType::ABORT => Self::Abort(Abort::decode(payload)?),
+    pub fn decode(message: Message, limits: &amf0::Limits) -> Result<Self, MessageError> {
+        let Message { type_id, timestamp, payload, .. } = message;
+        Ok(match type_id {
+            MessageType::SET_CHUNK_SIZE => Self::SetChunkSize(SetChunkSize::decode(&payload)?),
+            MessageType::ABORT => Self::Abort(Abort::decode(&payload)?),
             MessageType::ACKNOWLEDGEMENT => {
-                Self::Acknowledgement(Acknowledgement::decode(payload)?)
+                Self::Acknowledgement(Acknowledgement::decode(&payload)?)
             }
-            MessageType::USER_CONTROL => Self::UserControl(UserControl::decode(payload)?),
+            MessageType::USER_CONTROL => Self::UserControl(UserControl::decode(&payload)?),
             MessageType::WINDOW_ACKNOWLEDGEMENT_SIZE => {
-                Self::WindowAcknowledgementSize(WindowAcknowledgementSize::decode(payload)?)
+                Self::WindowAcknowledgementSize(WindowAcknowledgementSize::decode(&payload)?)
             }
             MessageType::SET_PEER_BANDWIDTH => {
-                Self::SetPeerBandwidth(SetPeerBandwidth::decode(payload)?)
+                Self::SetPeerBandwidth(SetPeerBandwidth::decode(&payload)?)
             }
-            MessageType::AUDIO => Self::Audio(payload.clone()),
-            MessageType::VIDEO => Self::Video(payload.clone()),
+            MessageType::AUDIO => Self::Audio(payload),
+            MessageType::VIDEO => Self::Video(payload),
             MessageType::DATA_AMF0 | MessageType::DATA_AMF3 => {
-                Self::Data(Data::from_payload(message.type_id, payload.clone()))
+                Self::Data(Data::from_payload(type_id, payload))
             }
             MessageType::COMMAND_AMF0 | MessageType::COMMAND_AMF3 => {
-                Self::Command(Command::decode(message.type_id, payload, limits)?)
+                Self::Command(Command::decode(type_id, &payload, limits)?)
             }
-            MessageType::AGGREGATE => {
-                Self::Aggregate(Aggregate::new(message.timestamp, payload.clone()))
-            }
-            _ => Self::Other(payload.clone()),
+            MessageType::AGGREGATE => Self::Aggregate(Aggregate::new(timestamp, payload)),
+            _ => Self::Other(payload),
         })
     }
 }
@@ -84,7 +82,7 @@ mod tests {
     fn the_type_decides() {
         let limits = amf0::Limits::default();
         let control = Acknowledgement(5).to_message();
-        assert_eq!(Body::decode(&control, &limits), Ok(Body::Acknowledgement(Acknowledgement(5))));
+        assert_eq!(Body::decode(control, &limits), Ok(Body::Acknowledgement(Acknowledgement(5))));
         for type_id in [0, 7, 10, 16, 19, 21, 23, 255].map(MessageType) {
             let message = Message {
                 csid: ChunkStreamId::MEDIA,
@@ -93,7 +91,8 @@ mod tests {
                 timestamp: 0,
                 payload: Bytes::from_static(b"x"),
             };
-            assert_eq!(Body::decode(&message, &limits), Ok(Body::Other(message.payload.clone())));
+            let payload = message.payload.clone();
+            assert_eq!(Body::decode(message, &limits), Ok(Body::Other(payload)));
         }
     }
 }
