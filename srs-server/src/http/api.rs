@@ -1,0 +1,212 @@
+//! The HTTP API, in the shapes of SRS's: every answer is JSON with a `code`, 0 for success.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use stream_hub::StreamStats;
+
+use crate::{
+    live::{Client, LiveStream},
+    server::Shared,
+};
+
+/// The error codes of SRS that this API answers with.
+#[derive(Debug, Clone, Copy)]
+enum Code {
+    StreamNotFound = 2048,
+    ClientNotFound = 2049,
+}
+
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/api/v1/versions", get(versions))
+        .route("/api/v1/streams", get(streams))
+        .route("/api/v1/streams/", get(streams))
+        .route("/api/v1/streams/{id}", get(stream))
+        .route("/api/v1/clients", get(clients))
+        .route("/api/v1/clients/", get(clients))
+        .route("/api/v1/clients/{id}", get(client).delete(kick))
+        .fallback(|| async { (StatusCode::NOT_FOUND, Json(json!({ "code": 404 }))) })
+        .with_state(shared)
+}
+
+/// The part of a list that is asked for.
+#[derive(Debug, Deserialize)]
+struct Page {
+    start: Option<String>,
+    count: Option<String>,
+}
+
+impl Page {
+    /// The items asked for: from `start` (0), at most `count` (10, at least 1).
+    fn of<T>(&self, items: Vec<T>) -> impl Iterator<Item = T> {
+        let number = |text: &Option<String>, default: usize| {
+            text.as_ref().map_or(default, |text| text.parse().unwrap_or(0))
+        };
+        items.into_iter().skip(number(&self.start, 0)).take(number(&self.count, 10).max(1))
+    }
+}
+
+/// The envelope that every answer comes in.
+fn answer(shared: &Shared, code: i64, key: &str, value: Value) -> Response {
+    let mut body = json!({
+        "code": code,
+        "server": shared.server_id,
+        "service": shared.service_id,
+        "pid": std::process::id().to_string(),
+    });
+    if let Value::Object(body) = &mut body
+        && !key.is_empty()
+    {
+        body.insert(key.to_owned(), value);
+    }
+    Json(body).into_response()
+}
+
+fn failed(shared: &Shared, code: Code) -> Response {
+    answer(shared, code as i64, "", Value::Null)
+}
+
+async fn versions(State(shared): State<Arc<Shared>>) -> Response {
+    let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+    answer(
+        &shared,
+        0,
+        "data",
+        json!({
+            "major": number(env!("CARGO_PKG_VERSION_MAJOR")),
+            "minor": number(env!("CARGO_PKG_VERSION_MINOR")),
+            "revision": number(env!("CARGO_PKG_VERSION_PATCH")),
+            "version": env!("CARGO_PKG_VERSION"),
+        }),
+    )
+}
+
+async fn streams(State(shared): State<Arc<Shared>>, Query(page): Query<Page>) -> Response {
+    let clients = shared.clients.list();
+    let list: Vec<_> = page
+        .of(shared.streams.list())
+        .map(|stream| stream_json(&shared, &stream, &clients))
+        .collect();
+    answer(&shared, 0, "streams", list.into())
+}
+
+async fn stream(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    match shared.streams.list().into_iter().find(|stream| stream.id == id) {
+        Some(stream) => {
+            let value = stream_json(&shared, &stream, &shared.clients.list());
+            answer(&shared, 0, "stream", value)
+        }
+        None => failed(&shared, Code::StreamNotFound),
+    }
+}
+
+async fn clients(State(shared): State<Arc<Shared>>, Query(page): Query<Page>) -> Response {
+    let list: Vec<_> =
+        page.of(shared.clients.list()).map(|client| client_json(&shared, &client)).collect();
+    answer(&shared, 0, "clients", list.into())
+}
+
+async fn client(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    match shared.clients.find(&id) {
+        Some(client) => answer(&shared, 0, "client", client_json(&shared, &client)),
+        None => failed(&shared, Code::ClientNotFound),
+    }
+}
+
+async fn kick(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    match shared.clients.find(&id) {
+        Some(client) => {
+            tracing::info!(client = %id, "kicked by the API");
+            client.kick();
+            answer(&shared, 0, "", Value::Null)
+        }
+        None => failed(&shared, Code::ClientNotFound),
+    }
+}
+
+fn stream_json(shared: &Shared, stream: &LiveStream, clients: &[Arc<Client>]) -> Value {
+    let key = &stream.key;
+    let stats: Option<StreamStats> = shared.hub.stream(key);
+    let now = now();
+    let (mut sent, mut recv, mut kbps_sent, mut kbps_recv, mut count) = (0, 0, 0, 0, 0);
+    for client in clients.iter().filter(|client| client.identity.key == *key) {
+        let (down, up) = client.kbps(now);
+        sent += client.counters.sent();
+        recv += client.counters.received();
+        kbps_recv += down;
+        kbps_sent += up;
+        count += 1;
+    }
+    let publisher = stream.publisher();
+    json!({
+        "id": stream.id,
+        "name": key.name(),
+        "vhost": shared.server_id,
+        "app": key.app(),
+        "tcUrl": stream.tc_url(),
+        "url": format!("/{}/{}", key.app(), key.name()),
+        "live_ms": wall_clock_ms(),
+        "clients": count,
+        "frames": stream.media.frames(),
+        "send_bytes": sent,
+        "recv_bytes": recv,
+        "kbps": { "recv_30s": kbps_recv, "send_30s": kbps_sent },
+        "publish": { "active": stats.is_some_and(|stats| stats.is_active()), "cid": publisher },
+        "video": stream.media.video().map(|video| json!({
+            "codec": video.codec,
+            "profile": video.profile,
+            "level": video.level,
+            "width": video.width,
+            "height": video.height,
+        })),
+        "audio": stream.media.audio().map(|audio| json!({
+            "codec": audio.codec,
+            "sample_rate": audio.sample_rate,
+            "channel": audio.channels,
+            "profile": audio.profile,
+        })),
+    })
+}
+
+fn client_json(shared: &Shared, client: &Client) -> Value {
+    let identity = &client.identity;
+    let now = now();
+    let (kbps_recv, kbps_sent) = client.kbps(now);
+    let stream = shared.streams.find(&identity.key);
+    json!({
+        "id": identity.id,
+        "vhost": shared.server_id,
+        "stream": stream.map(|stream| stream.id.clone()),
+        "ip": identity.ip.to_string(),
+        "pageUrl": identity.page_url,
+        "swfUrl": identity.swf_url,
+        "tcUrl": identity.tc_url,
+        "url": format!("/{}/{}", identity.key.app(), identity.key.name()),
+        "name": identity.key.name(),
+        "type": identity.kind.name(),
+        "publish": identity.kind.is_publisher(),
+        "alive": (now - client.since).as_secs_f64(),
+        "send_bytes": client.counters.sent(),
+        "recv_bytes": client.counters.received(),
+        "kbps": { "recv_30s": kbps_recv, "send_30s": kbps_sent },
+    })
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+fn wall_clock_ms() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,184 @@
+//! HTTP-FLV: `GET /{app}/{stream}.flv`.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Extension, Path, RawQuery, State},
+    http::{HeaderMap, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use bytes::{Bytes, BytesMut};
+use flv_mux::TagKind;
+use http_body::Frame;
+use rtmp_proto::url;
+use stream_hub::{OnUnpublish, Reader, StreamKey, SubscribeOptions};
+use tokio::time::Instant;
+use tracing::{Span, info, warn};
+
+use super::Connection;
+use crate::{
+    live::{ClientGuard, ClientKind, Identity, LiveStream},
+    media::FlvTag,
+    rtmp::read_options,
+    server::Shared,
+};
+
+/// Most bytes taken from the ring at once; what is taken is held until the client has it.
+const BATCH: usize = 64 * 1024;
+/// Most bytes held back while the header waits for audio and video to show.
+const HEADER_WAIT_BYTES: usize = 1024 * 1024;
+
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new().route("/{*path}", get(play)).with_state(shared)
+}
+
+async fn play(
+    State(shared): State<Arc<Shared>>,
+    Extension(connection): Extension<Connection>,
+    method: Method,
+    Path(path): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let Some((app, name)) = path.strip_suffix(".flv").and_then(|path| path.rsplit_once('/')) else {
+        return (StatusCode::NOT_FOUND, "no such file; a live stream is at /{app}/{stream}.flv\n")
+            .into_response();
+    };
+    let head = [(header::CONTENT_TYPE, "video/x-flv"), (header::CACHE_CONTROL, "no-cache")];
+    // A player that probes must not count as a viewer, nor start the stream's work.
+    if method == Method::HEAD {
+        return head.into_response();
+    }
+    let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let tc_url = format!("http://{}/{app}", text(header::HOST));
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    let address = match url::resolve(&tc_url, app, &format!("{name}{query}")) {
+        Ok(address) => address,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
+    let key = StreamKey::new(url::DEFAULT_VHOST, address.app, address.stream);
+    let options =
+        SubscribeOptions { on_unpublish: OnUnpublish::End, ..read_options(&shared.config) };
+    let reader = match shared.hub.subscribe(&key, options, Some(&connection.group)) {
+        Ok(reader) => reader,
+        Err(error) => {
+            warn!(stream = %key, "http-flv play refused: {error}");
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response();
+        }
+    };
+    let now = Instant::now().into_std();
+    let stream = shared.streams.open(&key, now, || shared.new_id());
+    info!(ip = %connection.ip, stream = %key, "http-flv play");
+    let client = shared.clients.join(
+        Identity {
+            id: connection.id,
+            ip: connection.ip,
+            kind: ClientKind::FlvPlay,
+            key,
+            page_url: text(header::REFERER).to_owned(),
+            swf_url: String::new(),
+            tc_url,
+        },
+        connection.counters,
+        connection.close,
+        now,
+    );
+    let body = FlvBody {
+        reader,
+        stream,
+        client,
+        shared,
+        header_sent: false,
+        queue: VecDeque::new(),
+        queued: 0,
+        span: Span::current(),
+    };
+    (head, Body::new(body)).into_response()
+}
+
+/// The response's body: the FLV header as soon as its flags are known, then every tag.
+struct FlvBody {
+    reader: Reader<FlvTag>,
+    stream: Arc<LiveStream>,
+    client: ClientGuard,
+    shared: Arc<Shared>,
+    header_sent: bool,
+    /// Tags taken from the ring and not yet given to the connection.
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    span: Span,
+}
+
+impl FlvBody {
+    /// Takes what the ring has; `false` when the stream is over.
+    fn poll_queue(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let batch = match ready!(self.reader.poll_batch(cx, BATCH)) {
+            Ok(batch) => batch,
+            Err(end) => {
+                info!(stream = %self.client.identity.key, "http-flv play ended: {end}");
+                return Poll::Ready(false);
+            }
+        };
+        if let Some(lost) = batch.gap() {
+            self.shared.count_lost(lost.items);
+            warn!("the player is too slow: {} messages lost", lost.items);
+        }
+        self.queue.extend(batch.iter().map(|tag| tag.bytes.clone()));
+        self.queued += batch.bytes();
+        let taken = batch.len();
+        drop(batch);
+        self.reader.advance(taken);
+        Poll::Ready(true)
+    }
+
+    /// The header, once it is known whether the stream has audio and video.
+    fn header(&self) -> Option<Bytes> {
+        let media = &self.stream.media;
+        let (audio, video) = (media.has(TagKind::Audio), media.has(TagKind::Video));
+        if !(audio && video) && !media.is_settled() && self.queued < HEADER_WAIT_BYTES {
+            return None;
+        }
+        let mut header = BytesMut::with_capacity(flv_mux::mux::PREFIX_LEN);
+        flv_mux::mux::encode_header(&mut header, audio, video);
+        Some(header.freeze())
+    }
+}
+
+impl http_body::Body for FlvBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = &mut *self;
+        let span = this.span.clone();
+        let _entered = span.enter();
+        while !this.header_sent {
+            if !this.queue.is_empty()
+                && let Some(header) = this.header()
+            {
+                this.header_sent = true;
+                return Poll::Ready(Some(Ok(Frame::data(header))));
+            }
+            if !ready!(this.poll_queue(cx)) {
+                return Poll::Ready(None);
+            }
+        }
+        if this.queue.is_empty() && !ready!(this.poll_queue(cx)) {
+            return Poll::Ready(None);
+        }
+        this.queued = 0;
+        Poll::Ready(this.queue.pop_front().map(|tag| Ok(Frame::data(tag))))
+    }
+}

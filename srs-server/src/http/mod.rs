@@ -1,0 +1,102 @@
+//! HTTP: live streams as FLV on one port, the API on another.
+
+mod api;
+mod cors;
+mod flv;
+
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
+
+use axum::{Router, body::Body, middleware::from_fn};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use stream_hub::WakeGroup;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    select,
+    sync::Notify,
+};
+use tower::ServiceExt;
+use tracing::{debug, info};
+
+use crate::{
+    net::{Counters, Guarded},
+    server::{Peer, Shared},
+};
+
+/// Bytes that one connection's unwritten response may take.
+const WRITE_BUFFER: usize = 64 * 1024;
+
+/// What is served on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Site {
+    /// Live streams.
+    Media,
+    /// The API.
+    Api,
+}
+
+/// What a handler knows of the connection that its request came on.
+#[derive(Debug, Clone)]
+struct Connection {
+    id: String,
+    ip: IpAddr,
+    counters: Arc<Counters>,
+    group: WakeGroup,
+    close: Arc<Notify>,
+}
+
+/// Serves one connection until it ends.
+pub async fn serve<S>(socket: S, peer: Peer, shared: Arc<Shared>, site: Site)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let socket = Guarded::new(socket, shared.config.write_timeout);
+    let connection = Connection {
+        id: peer.id,
+        ip: peer.address.ip().to_canonical(),
+        counters: socket.counters().clone(),
+        group: peer.shard.group,
+        close: Arc::default(),
+    };
+    let close = connection.close.clone();
+    let timeout = shared.config.request_timeout;
+    let router = router(shared, site);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(connection.clone());
+        let router = router.clone();
+        async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|e| match e {})) }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeout)
+        .max_buf_size(WRITE_BUFFER)
+        .serve_connection(TokioIo::new(socket), service);
+    select! {
+        result = serving => match result {
+            Ok(()) => debug!(peer = %peer.address, "http connection closed"),
+            Err(error) => info!(peer = %peer.address, "http connection failed: {}", chain(&error)),
+        },
+        () = close.notified() => info!(peer = %peer.address, "http connection closed: kicked"),
+    }
+}
+
+/// The routes of a port.
+fn router(shared: Arc<Shared>, site: Site) -> Router {
+    match site {
+        Site::Media => flv::router(shared),
+        Site::Api => api::router(shared),
+    }
+    .layer(from_fn(cors::allow_all))
+}
+
+/// An error with its causes, which hyper keeps apart.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod http;
+pub mod live;
+pub mod media;
+pub mod net;
+pub mod rtmp;
+pub mod server;

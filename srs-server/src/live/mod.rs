@@ -1,0 +1,9 @@
+//! Who is here: the clients and streams that the API shows.
+
+mod clients;
+mod rate;
+mod streams;
+
+pub use clients::{Client, ClientGuard, ClientKind, Clients, Identity};
+pub use rate::Rate;
+pub use streams::{LiveStream, Streams};

@@ -1,0 +1,102 @@
+//! The streams, with what the API tells beyond the hub's own counters.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use stream_hub::StreamKey;
+
+use crate::media::MediaInfo;
+
+/// A stream while anybody publishes or plays it.
+#[derive(Debug)]
+pub struct LiveStream {
+    /// Its id in the API: the same as long as the stream lives.
+    pub id: String,
+    /// Whose it is.
+    pub key: StreamKey,
+    /// Codecs and frames.
+    pub media: MediaInfo,
+    /// When it came to be.
+    pub since: Instant,
+    tc_url: Mutex<String>,
+    publisher: Mutex<Option<String>>,
+}
+
+impl LiveStream {
+    /// The URL that the latest publisher connected to.
+    pub fn tc_url(&self) -> String {
+        lock(&self.tc_url).clone()
+    }
+
+    /// The publisher's client id.
+    pub fn publisher(&self) -> Option<String> {
+        lock(&self.publisher).clone()
+    }
+
+    /// Notes who publishes now.
+    pub fn published_by(&self, client: &str, tc_url: &str) {
+        tc_url.clone_into(&mut lock(&self.tc_url));
+        *lock(&self.publisher) = Some(client.to_owned());
+        self.media.restart();
+    }
+
+    /// Notes that `client` publishes no more, unless somebody else took over.
+    pub fn unpublished_by(&self, client: &str) {
+        let mut publisher = lock(&self.publisher);
+        if publisher.as_deref() == Some(client) {
+            *publisher = None;
+        }
+    }
+}
+
+/// All streams by key.
+#[derive(Debug, Default)]
+pub struct Streams(Mutex<HashMap<StreamKey, Arc<LiveStream>>>);
+
+impl Streams {
+    /// The stream, made where there is none; `id` names a new one.
+    pub fn open(
+        &self,
+        key: &StreamKey,
+        now: Instant,
+        id: impl FnOnce() -> String,
+    ) -> Arc<LiveStream> {
+        lock(&self.0)
+            .entry(key.clone())
+            .or_insert_with(|| {
+                Arc::new(LiveStream {
+                    id: id(),
+                    key: key.clone(),
+                    media: MediaInfo::default(),
+                    since: now,
+                    tc_url: Mutex::default(),
+                    publisher: Mutex::default(),
+                })
+            })
+            .clone()
+    }
+
+    /// The stream with this key.
+    pub fn find(&self, key: &StreamKey) -> Option<Arc<LiveStream>> {
+        lock(&self.0).get(key).cloned()
+    }
+
+    /// All streams, the oldest first.
+    pub fn list(&self) -> Vec<Arc<LiveStream>> {
+        let mut list: Vec<_> = lock(&self.0).values().cloned().collect();
+        list.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
+        list
+    }
+
+    /// Forgets the streams that nobody holds and for which `is_live` is false.
+    pub fn retain(&self, is_live: impl Fn(&StreamKey) -> bool) {
+        lock(&self.0).retain(|key, stream| Arc::strong_count(stream) > 1 || is_live(key));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,53 @@
+//! The muxed source lane of a stream: one item per audio, video or script tag.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use flv_mux::TagKind;
+use stream_hub::{Item, Slot};
+
+/// The slot of `onMetaData`.
+pub const METADATA: Slot = Slot(0);
+/// The slot of the video sequence header.
+pub const VIDEO_CONFIG: Slot = Slot(1);
+/// The slot of the audio sequence header.
+pub const AUDIO_CONFIG: Slot = Slot(2);
+
+/// One tag of a live stream, its body as the publisher sent it.
+///
+/// The body stays whole, so that codecs this server doesn't know pass through untouched.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Audio, video or script data.
+    pub kind: TagKind,
+    /// Decoding time on the stream's clock, which starts at 0.
+    pub time: Duration,
+    /// The FLV tag body, which is the RTMP message payload as well.
+    pub body: Bytes,
+    /// Whether a viewer can begin here.
+    pub is_join_point: bool,
+    /// The slot this frame sets, when it is a sequence header or metadata.
+    pub config_slot: Option<Slot>,
+}
+
+impl Frame {
+    /// The timestamp on the wire: milliseconds, which wrap at 32 bits (after 49.7 days).
+    pub fn timestamp(&self) -> u32 {
+        self.time.as_millis() as u32
+    }
+}
+
+impl Item for Frame {
+    fn size(&self) -> usize {
+        self.body.len() + size_of::<Self>()
+    }
+    fn time(&self) -> Duration {
+        self.time
+    }
+    fn is_join_point(&self) -> bool {
+        self.is_join_point
+    }
+    fn config_slot(&self) -> Option<Slot> {
+        self.config_slot
+    }
+}

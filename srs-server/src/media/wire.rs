@@ -1,0 +1,149 @@
+//! The wire forms: each message in ready bytes, made once per stream and sent to every viewer.
+
+use std::{marker::PhantomData, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use flv_mux::TagKind;
+use rtmp_proto::{MediaKind, MessageStreamId, chunk::MediaEncoder};
+use stream_hub::{
+    Convert, ConvertError, Hub, Item, Lost, Output, Place, Slot, TrackId, Unavailable, Variant,
+};
+
+use super::Frame;
+
+/// An RTMP message in chunks of type 0 and 3; the variant is its message stream id.
+pub type RtmpMessage = Wire<Rtmp>;
+/// An FLV tag with the previous tag size after it.
+pub type FlvTag = Wire<Flv>;
+
+/// One message or tag as it goes out.
+#[derive(Debug)]
+pub struct Wire<F> {
+    /// All its bytes: headers and payload.
+    pub bytes: Bytes,
+    /// What the frame was.
+    pub kind: TagKind,
+    time: Duration,
+    is_join_point: bool,
+    config_slot: Option<Slot>,
+    form: PhantomData<F>,
+}
+
+/// The form of RTMP: chunks.
+#[derive(Debug)]
+pub struct Rtmp(MediaEncoder);
+/// The form of FLV: tags.
+#[derive(Debug)]
+pub struct Flv;
+
+trait Form: Send + Sync + 'static {
+    fn new(variant: Variant) -> Result<Self, Unavailable>
+    where
+        Self: Sized;
+    fn encoded_len(&self, frame: &Frame) -> usize;
+    fn encode(&self, frame: &Frame, out: &mut BytesMut) -> Result<(), ConvertError>;
+}
+
+impl Form for Rtmp {
+    fn new(variant: Variant) -> Result<Self, Unavailable> {
+        let msid = u32::try_from(variant.0)
+            .map_err(|_| Unavailable::refused("no such message stream id"))?;
+        Ok(Self(MediaEncoder::new(MessageStreamId(msid), CHUNK_SIZE)))
+    }
+    fn encoded_len(&self, frame: &Frame) -> usize {
+        self.0.encoded_len(frame.timestamp(), frame.body.len())
+    }
+    fn encode(&self, frame: &Frame, out: &mut BytesMut) -> Result<(), ConvertError> {
+        let kind = match frame.kind {
+            TagKind::Audio => MediaKind::Audio,
+            TagKind::Video => MediaKind::Video,
+            _ => MediaKind::Data,
+        };
+        self.0
+            .encode_parts(kind, frame.timestamp(), &frame.body, out)
+            .map_err(|error| ConvertError::new(error.to_string()))
+    }
+}
+
+impl Form for Flv {
+    fn new(_: Variant) -> Result<Self, Unavailable> {
+        Ok(Self)
+    }
+    fn encoded_len(&self, frame: &Frame) -> usize {
+        flv_mux::mux::encoded_len(frame.body.len())
+    }
+    fn encode(&self, frame: &Frame, out: &mut BytesMut) -> Result<(), ConvertError> {
+        flv_mux::mux::encode_tag(out, frame.kind, frame.timestamp(), &frame.body)
+            .map_err(|error| ConvertError::new(error.to_string()))
+    }
+}
+
+/// The chunk size that every player is told.
+pub const CHUNK_SIZE: u32 = 60_000;
+
+/// Messages of one stream share slabs of this size, so that few of them cost an allocation.
+const SLAB: usize = 32 * 1024;
+
+struct Encoder<F> {
+    form: F,
+    slab: BytesMut,
+}
+
+impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
+    fn push(
+        &mut self,
+        _: TrackId,
+        frame: &Frame,
+        out: &mut Output<Wire<F>>,
+    ) -> Result<(), ConvertError> {
+        let needed = self.form.encoded_len(frame);
+        if self.slab.capacity() < needed {
+            self.slab = BytesMut::with_capacity(SLAB.max(needed));
+        }
+        self.form.encode(frame, &mut self.slab)?;
+        out.push(Wire {
+            bytes: self.slab.split().freeze(),
+            kind: frame.kind,
+            time: frame.time,
+            is_join_point: frame.is_join_point,
+            config_slot: frame.config_slot,
+            form: PhantomData,
+        });
+        Ok(())
+    }
+
+    fn gap(&mut self, _: Lost, _: &mut Output<Wire<F>>) {}
+}
+
+/// Tells the hub how the wire forms are made of frames.
+pub fn register(hub: &Hub) {
+    register_form::<Rtmp>(hub);
+    register_form::<Flv>(hub);
+}
+
+fn register_form<F: Form>(hub: &Hub) {
+    hub.register::<Frame, Wire<F>>(Place::Inline, |_, variant| {
+        Ok(Box::new(Encoder { form: F::new(variant)?, slab: BytesMut::new() }))
+    });
+}
+
+impl<F> Clone for Wire<F> {
+    fn clone(&self) -> Self {
+        Self { bytes: self.bytes.clone(), ..*self }
+    }
+}
+
+impl<F: Send + Sync + 'static> Item for Wire<F> {
+    fn size(&self) -> usize {
+        self.bytes.len() + size_of::<Self>()
+    }
+    fn time(&self) -> Duration {
+        self.time
+    }
+    fn is_join_point(&self) -> bool {
+        self.is_join_point
+    }
+    fn config_slot(&self) -> Option<Slot> {
+        self.config_slot
+    }
+}

@@ -1,0 +1,170 @@
+//! What stands between every connection and its socket: byte counters, and the write timeout.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep, sleep_until},
+};
+
+/// Bytes that crossed one connection.
+#[derive(Debug, Default)]
+pub struct Counters {
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Counters {
+    /// Bytes read from the client.
+    pub fn received(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+    /// Bytes the socket took for the client.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+}
+
+/// A stream that counts its bytes, and fails a write that makes no progress for too long.
+///
+/// The timer exists only while a write is blocked, so that a client that keeps up costs none.
+#[derive(Debug)]
+pub struct Guarded<S> {
+    inner: S,
+    counters: Arc<Counters>,
+    write_timeout: Duration,
+    blocked: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Guarded<S> {
+    /// Guards `inner`: a write that is blocked for `write_timeout` fails as `TimedOut`.
+    pub fn new(inner: S, write_timeout: Duration) -> Self {
+        Self { inner, counters: Arc::default(), write_timeout, blocked: None }
+    }
+
+    /// The connection's counters.
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    /// The stream itself.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    fn wrote(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(result) = result {
+            self.blocked = None;
+            if let Ok(n) = result {
+                self.counters.sent.fetch_add(n as u64, Relaxed);
+            }
+            return Poll::Ready(result);
+        }
+        self.wait(cx)
+    }
+
+    fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let timeout = self.write_timeout;
+        let blocked =
+            self.blocked.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + timeout)));
+        ready!(blocked.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("the client took no bytes for {} ms", timeout.as_millis()),
+        )))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        self.counters.received.fetch_add((buf.filled().len() - before) as u64, Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.wrote(cx, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.wrote(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match Pin::new(&mut self.inner).poll_shutdown(cx) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => self.wait(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_times_out() {
+        let (ours, _theirs) = tokio::io::duplex(1000);
+        let mut guarded = Guarded::new(ours, Duration::from_secs(30));
+        let started = Instant::now();
+        let error = guarded.write_all(&[0; 1001]).await.unwrap_err();
+        assert_eq!(error.to_string(), "the client took no bytes for 30000 ms");
+        assert_eq!(started.elapsed(), Duration::from_secs(30));
+        assert_eq!(guarded.counters().sent(), 1000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn any_progress_starts_the_timeout_anew() {
+        let (ours, mut theirs) = tokio::io::duplex(1000);
+        let mut guarded = Guarded::new(ours, Duration::from_secs(30));
+        let reader = tokio::spawn(async move {
+            for _ in 0..5 {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                let mut buf = [0; 200];
+                theirs.read_exact(&mut buf).await.unwrap();
+            }
+            theirs
+        });
+        guarded.write_all(&[0; 2000]).await.unwrap();
+        reader.await.unwrap();
+    }
+}

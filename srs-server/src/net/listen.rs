@@ -1,0 +1,113 @@
+//! Listening sockets: dual-stack, bound by configuration.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tracing::{info, warn};
+
+use crate::config::Listen;
+
+/// Connections the kernel may hold for us before we accept them.
+const BACKLOG: i32 = 4096;
+
+/// An address that could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: cannot listen on {address}: {source}")]
+pub struct BindError {
+    what: &'static str,
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// A listening socket and the address it got.
+#[derive(Debug)]
+pub struct Bound {
+    /// The socket, non-blocking.
+    pub listener: TcpListener,
+    /// Its address, with the port that the system chose where 0 was asked for.
+    pub address: SocketAddr,
+}
+
+/// Listens on every address of `listen` for `what`.
+///
+/// # Errors
+/// The first required address that is taken or refused. A default address that is taken is
+/// only a warning.
+pub fn bind(what: &'static str, listen: &Listen) -> Result<Vec<Bound>, BindError> {
+    let mut bound = Vec::new();
+    for &address in &listen.addresses {
+        match listen_on(address) {
+            Ok(one) => {
+                info!("{what}: listening on {}", one.address);
+                bound.push(one);
+            }
+            Err(source) => {
+                let error = BindError { what, address, source };
+                if listen.required {
+                    return Err(error);
+                }
+                warn!("{error}; going on without");
+            }
+        }
+    }
+    Ok(bound)
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<Bound> {
+    match open(address) {
+        // A host without IPv6: its own wildcard then means IPv4's.
+        Err(error)
+            if address.ip().is_unspecified()
+                && address.is_ipv6()
+                && error.kind() != io::ErrorKind::AddrInUse =>
+        {
+            open((Ipv4Addr::UNSPECIFIED, address.port()).into())
+        }
+        result => result,
+    }
+}
+
+fn open(address: SocketAddr) -> io::Result<Bound> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    // A restarted server takes its port back while old connections are in TIME_WAIT.
+    // Elsewhere than on Unix the option would let two servers share a port.
+    if cfg!(unix) {
+        socket.set_reuse_address(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    let listener = TcpListener::from(socket);
+    let address = listener.local_addr()?;
+    Ok(Bound { listener, address })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_fatal_only_where_it_was_asked_for() {
+        let first = bind("rtmp", &listen("[::]:0", true)).unwrap().remove(0);
+        let taken = format!("[::]:{}", first.address.port());
+        assert!(bind("rtmp", &listen(&taken, false)).unwrap().is_empty());
+        let error = bind("rtmp", &listen(&taken, true)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("rtmp: cannot listen on {taken}: ")), "{error}");
+    }
+
+    #[test]
+    fn the_wildcard_takes_ipv4_too() {
+        let bound = bind("rtmp", &listen("[::]:0", true)).unwrap().remove(0);
+        std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, bound.address.port())).unwrap();
+    }
+
+    fn listen(address: &str, required: bool) -> Listen {
+        Listen { addresses: vec![address.parse().unwrap()], required }
+    }
+}

@@ -1,0 +1,201 @@
+//! Shards: one thread per core, each with its own runtime, that own the connections.
+
+use std::{
+    future::Future,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+use stream_hub::WakeGroup;
+use tokio::{
+    runtime::{Builder, Handle},
+    select,
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+use tracing::{Instrument, Span};
+
+/// The greatest window that automatic merging reaches, as SRS's `mw_latency`.
+const MAX_WINDOW: Duration = Duration::from_millis(350);
+/// How often a shard looks at its load.
+const LOAD_INTERVAL: Duration = Duration::from_millis(250);
+
+/// One thread of the server, as the connections on it see it.
+#[derive(Debug, Clone)]
+pub struct Shard {
+    /// Wakes the shard's readers.
+    pub group: WakeGroup,
+    runtime: Handle,
+    connections: Arc<AtomicUsize>,
+}
+
+/// All shards. Dropping it ends their threads.
+#[derive(Debug)]
+pub struct Shards {
+    shards: Vec<Shard>,
+    stop: watch::Sender<()>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Shards {
+    /// Starts `count` threads.
+    ///
+    /// # Errors
+    /// The system gives no thread or no reactor.
+    pub fn start(count: usize) -> io::Result<Self> {
+        let (stop, stopped) = watch::channel(());
+        let mut shards = Self { shards: Vec::new(), stop, threads: Vec::new() };
+        for index in 0..count.max(1) {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let shard = Shard {
+                group: WakeGroup::new(),
+                runtime: runtime.handle().clone(),
+                connections: Arc::default(),
+            };
+            let group = shard.group.clone();
+            let mut stopped = stopped.clone();
+            let thread =
+                thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+                    runtime.block_on(async {
+                        select! {
+                            () = wake(&group) => {}
+                            () = measure(&group) => {}
+                            _ = stopped.changed() => {}
+                        }
+                    });
+                    runtime.shutdown_timeout(Duration::from_millis(100));
+                })?;
+            shards.shards.push(shard);
+            shards.threads.push(thread);
+        }
+        Ok(shards)
+    }
+
+    /// The shard with the fewest connections.
+    pub fn least_loaded(&self) -> &Shard {
+        self.shards
+            .iter()
+            .min_by_key(|shard| shard.connections.load(Relaxed))
+            .unwrap_or(&self.shards[0])
+    }
+
+    /// Connections on all shards.
+    pub fn connections(&self) -> usize {
+        self.shards.iter().map(|shard| shard.connections.load(Relaxed)).sum()
+    }
+}
+
+impl Drop for Shards {
+    fn drop(&mut self) {
+        let _ = self.stop.send(());
+        for thread in self.threads.drain(..) {
+            // A shard that panicked has told so itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shard {
+    /// Runs a connection here.
+    pub fn spawn(&self, span: Span, connection: impl Future<Output = ()> + Send + 'static) {
+        struct Leave(Arc<AtomicUsize>);
+        impl Drop for Leave {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Relaxed);
+            }
+        }
+        self.connections.fetch_add(1, Relaxed);
+        let leave = Leave(self.connections.clone());
+        self.runtime.spawn(
+            async move {
+                let _leave = leave;
+                connection.await;
+            }
+            .instrument(span),
+        );
+    }
+}
+
+/// Wakes the shard's readers when there is something for them and their window is over.
+async fn wake(group: &WakeGroup) {
+    loop {
+        let next = group.wake_due(Instant::now().into_std());
+        select! {
+            () = group.dirty() => {}
+            () = async {
+                match next {
+                    Some(at) => sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            } => {}
+        }
+    }
+}
+
+/// Keeps the window of automatic merging: every message while the shard has room, then longer
+/// windows, since the number of writes is what costs.
+async fn measure(group: &WakeGroup) {
+    let mut ticks = interval(LOAD_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut window, mut last) = (Duration::ZERO, (Instant::now(), thread_time()));
+    loop {
+        ticks.tick().await;
+        let current = (Instant::now(), thread_time());
+        let (Some(busy), wall) = (current.1.zip(last.1), current.0 - last.0) else {
+            return;
+        };
+        let load = busy.0.saturating_sub(busy.1).as_secs_f64() / wall.as_secs_f64().max(0.001);
+        last = current;
+        window = next_window(window, load);
+        group.set_auto_window(window);
+    }
+}
+
+/// The window after one that made `load` (busy time / wall time).
+fn next_window(window: Duration, load: f64) -> Duration {
+    const STEP: Duration = Duration::from_millis(20);
+    if load > 0.6 {
+        (window * 3 / 2).max(window + STEP).min(MAX_WINDOW)
+    } else if load < 0.45 {
+        (window * 3 / 4).checked_sub(Duration::from_millis(2)).unwrap_or(Duration::ZERO)
+    } else {
+        window
+    }
+}
+
+/// CPU time of this thread.
+#[cfg(unix)]
+fn thread_time() -> Option<Duration> {
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok().map(Duration::from)
+}
+
+/// Where a thread's CPU time isn't known the window stays zero: every message.
+#[cfg(not(unix))]
+fn thread_time() -> Option<Duration> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_grows_with_load_to_its_limit_and_shrinks_within_five_seconds() {
+        let mut window = Duration::ZERO;
+        for _ in 0..20 {
+            window = next_window(window, 0.9);
+        }
+        assert_eq!(window, MAX_WINDOW);
+        assert_eq!(next_window(window, 0.5), window);
+        for _ in 0..(5_000 / LOAD_INTERVAL.as_millis()) {
+            window = next_window(window, 0.2);
+        }
+        assert_eq!(window, Duration::ZERO);
+    }
+}

@@ -1,0 +1,354 @@
+//! The loop of one connection: socket to session to stream, and back.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use rtmp_proto::{
+    Connect, RequestId, ServerConfig, ServerEvent, ServerOutput, ServerSession, StatusCode, url,
+};
+use stream_hub::StreamKey;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    select,
+    sync::Notify,
+    time::{Instant, Sleep, sleep_until},
+};
+use tracing::{debug, info};
+
+use super::{ConnectionError, Transport, play::Playing, publish::Publishing};
+use crate::{
+    live::{ClientGuard, ClientKind, Identity},
+    media::CHUNK_SIZE,
+    net::Guarded,
+    server::{Peer, Shared},
+};
+
+/// Bytes read at once, into a buffer that all connections of a thread share.
+const READ_BUFFER: usize = 64 * 1024;
+/// A client that has this much of our answers to read is read no further.
+const MAX_ANSWERS: usize = 256 * 1024;
+/// Slices in one vectored write.
+const MAX_SLICES: usize = 64;
+
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into());
+}
+
+pub(super) struct Connection<S> {
+    socket: Guarded<S>,
+    session: ServerSession,
+    pub(super) peer: Peer,
+    pub(super) shared: Arc<Shared>,
+    connect: Option<Box<Connect>>,
+    pub(super) publishing: Option<Box<Publishing>>,
+    pub(super) playing: Option<Box<Playing>>,
+    /// What the session has to say, not yet written.
+    answers: Vec<Bytes>,
+    /// The rest of a media message that the socket took in part; it goes first.
+    rest: Bytes,
+    close: Arc<Notify>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S: Transport> Connection<S> {
+    pub(super) fn new(socket: S, peer: Peer, shared: Arc<Shared>) -> Self {
+        let mut config = ServerConfig::default();
+        config.seed = shared.new_seed();
+        config.chunk_size = CHUNK_SIZE;
+        Self {
+            socket: Guarded::new(socket, shared.config.write_timeout),
+            session: ServerSession::new(config, Instant::now().into_std()),
+            peer,
+            shared,
+            connect: None,
+            publishing: None,
+            playing: None,
+            answers: Vec::new(),
+            rest: Bytes::new(),
+            close: Arc::default(),
+            timer: None,
+        }
+    }
+
+    /// Runs the connection to its end.
+    pub(super) async fn run(mut self) -> ConnectionError {
+        let close = self.close.clone();
+        let error = select! {
+            error = self.serve() => error,
+            () = close.notified() => ConnectionError::Kicked,
+        };
+        // Nobody waits for a publisher that was closed on purpose.
+        if let (Some(publishing), ConnectionError::Kicked) = (&mut self.publishing, &error) {
+            publishing.end();
+        }
+        if !matches!(error, ConnectionError::Closed | ConnectionError::Io(_)) {
+            // Why it ends is still told, as far as the client takes it at once.
+            let farewell = poll_fn(|cx| self.poll_answers(cx));
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(100), farewell).await;
+            let _ = self.socket.shutdown().await;
+        }
+        error
+    }
+
+    async fn serve(&mut self) -> ConnectionError {
+        loop {
+            if let Err(error) = self.handle_outputs() {
+                return error;
+            }
+            if let Err(error) = poll_fn(|cx| self.poll(cx)).await {
+                return error;
+            }
+        }
+    }
+
+    /// Ready when the session has been fed, and so may have something to say.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+            return Poll::Ready(Err(error));
+        }
+        if let Some(publishing) = &self.publishing
+            && publishing.poll_fenced(cx).is_ready()
+        {
+            return Poll::Ready(Err(ConnectionError::TakenOver(publishing.key().clone())));
+        }
+        if self.poll_timer(cx)?.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_read(cx)
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        if self.answers.iter().map(Bytes::len).sum::<usize>() > MAX_ANSWERS {
+            return Poll::Pending;
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buf = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buf))?;
+            if buf.filled().is_empty() {
+                return Poll::Ready(Err(ConnectionError::Closed));
+            }
+            self.session.receive(Instant::now().into_std(), buf.filled())?;
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        let deadline = match (&self.publishing, self.session.poll_timeout()) {
+            (Some(publishing), None) => publishing.deadline(),
+            (Some(publishing), Some(at)) => publishing.deadline().min(at.into()),
+            (None, Some(at)) => at.into(),
+            (None, None) => {
+                self.timer = None;
+                return Poll::Pending;
+            }
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        // A deadline that moved away with each message is looked at when the old one is due.
+        if deadline < timer.deadline() {
+            timer.as_mut().reset(deadline);
+        }
+        ready!(timer.as_mut().poll(cx));
+        self.timer = None;
+        let now = Instant::now();
+        self.session.handle_timeout(now.into_std())?;
+        if let Some(publishing) = &self.publishing {
+            publishing.check_idle(now)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes what there is: the rest of a message, answers, then media.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        loop {
+            ready!(self.poll_answers(cx))?;
+            let Some(playing) = self.playing.as_mut().filter(|playing| !playing.paused) else {
+                return Poll::Ready(Ok(()));
+            };
+            let batch = ready!(playing.poll_batch(cx, &self.shared))?;
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let mut count = 0;
+            for (slice, message) in slices.iter_mut().zip(batch.iter()) {
+                *slice = IoSlice::new(&message.bytes);
+                count += 1;
+            }
+            let socket = Pin::new(&mut self.socket);
+            let written = ready!(socket.poll_write_vectored(cx, &slices[..count]))?;
+            self.session.record_sent(written);
+            let (mut taken, mut left) = (0, written);
+            for message in batch.iter().take(count) {
+                if left == 0 {
+                    break;
+                }
+                taken += 1;
+                if left < message.bytes.len() {
+                    self.rest = message.bytes.slice(left..);
+                }
+                left = left.saturating_sub(message.bytes.len());
+            }
+            drop(batch);
+            playing.advance(taken);
+            if written == 0 {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+            }
+        }
+    }
+
+    /// Writes the rest of a message that was cut, then what the session says: never between
+    /// the chunks of a message.
+    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        while !self.rest.is_empty() {
+            let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.rest))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+            }
+            self.session.record_sent(written);
+            self.rest.advance(written);
+        }
+        self.rest = Bytes::new();
+        while let Some(first) = self.answers.first_mut() {
+            let written = ready!(Pin::new(&mut self.socket).poll_write(cx, first))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+            }
+            first.advance(written);
+            if first.is_empty() {
+                self.answers.remove(0);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Does what the session says until it has nothing more to say.
+    fn handle_outputs(&mut self) -> Result<(), ConnectionError> {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                ServerOutput::Transmit(bytes) => self.answers.push(bytes),
+                ServerOutput::Event(event) => self.handle_event(event)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_event(&mut self, event: ServerEvent) -> Result<(), ConnectionError> {
+        match event {
+            ServerEvent::ConnectRequested { id, connect } => {
+                debug!(app = %connect.app, tc_url = %connect.tc_url, "connect");
+                self.connect = Some(connect);
+                self.accept(id);
+            }
+            ServerEvent::PublishRequested { id, msid, stream_name, .. } => {
+                let (key, param) = self.resolve(&stream_name)?;
+                match Publishing::begin(self, key, &param, msid) {
+                    Ok(publishing) => {
+                        self.publishing = Some(Box::new(publishing));
+                        self.accept(id);
+                    }
+                    Err(error) => {
+                        self.reject(id, StatusCode::PUBLISH_BAD_NAME, &error)?;
+                        return Err(error);
+                    }
+                }
+            }
+            ServerEvent::PlayRequested { id, msid, stream_name, .. } => {
+                let (key, _) = self.resolve(&stream_name)?;
+                match Playing::begin(self, key, msid) {
+                    Ok(playing) => {
+                        let buffer = playing.send_buffer(self.shared.config.play.send_buffer);
+                        self.socket.inner().set_send_buffer(buffer)?;
+                        self.playing = Some(Box::new(playing));
+                        self.accept(id);
+                    }
+                    Err(error) => {
+                        self.reject(id, StatusCode::PLAY_FAILED, &error)?;
+                        return Err(error);
+                    }
+                }
+            }
+            ServerEvent::Media { msid, message } => {
+                if let Some(publishing) = self.publishing.as_mut().filter(|p| p.msid == msid) {
+                    publishing.push(message, Instant::now())?;
+                }
+            }
+            ServerEvent::PublishEnded { msid, .. } => {
+                if self.publishing.as_ref().is_some_and(|publishing| publishing.msid == msid) {
+                    info!("publish ended by the client");
+                    self.publishing = None;
+                }
+            }
+            ServerEvent::PlayEnded { msid, .. } => {
+                if self.playing.as_ref().is_some_and(|playing| playing.msid == msid) {
+                    info!("play ended by the client");
+                    self.playing = None;
+                }
+            }
+            ServerEvent::Paused { msid, paused, .. } => {
+                if let Some(playing) = self.playing.as_mut().filter(|p| p.msid == msid) {
+                    playing.paused = paused;
+                }
+            }
+            other => debug!("{other:?}"),
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, id: RequestId) {
+        // The session itself gave the id a moment ago.
+        if let Err(error) = self.session.accept(id) {
+            debug!("{error}");
+        }
+    }
+
+    /// Tells the client why it is refused, before the connection closes.
+    fn reject(
+        &mut self,
+        id: RequestId,
+        code: StatusCode,
+        error: &ConnectionError,
+    ) -> Result<(), ConnectionError> {
+        if let Err(error) = self.session.reject(id, code, &error.to_string()) {
+            debug!("{error}");
+        }
+        while let Some(ServerOutput::Transmit(bytes)) = self.session.poll_output() {
+            self.answers.push(bytes);
+        }
+        Ok(())
+    }
+
+    /// The stream that a name means, and the parameters given with it.
+    fn resolve(&self, stream_name: &str) -> Result<(StreamKey, String), ConnectionError> {
+        let (tc_url, app) = self
+            .connect
+            .as_ref()
+            .map_or(("", ""), |connect| (connect.tc_url.as_str(), connect.app.as_str()));
+        let address = url::resolve(tc_url, app, stream_name)?;
+        let key = StreamKey::new(url::DEFAULT_VHOST, address.app, address.stream);
+        Ok((key, address.param))
+    }
+
+    /// Enters the connection in the list of clients.
+    pub(super) fn join(&self, kind: ClientKind, key: StreamKey) -> ClientGuard {
+        let connect = self.connect.as_deref();
+        let text = |field: fn(&Connect) -> &String| connect.map(field).cloned().unwrap_or_default();
+        self.shared.clients.join(
+            Identity {
+                id: self.peer.id.clone(),
+                ip: self.peer.address.ip().to_canonical(),
+                kind,
+                key,
+                tc_url: text(|connect| &connect.tc_url),
+                page_url: text(|connect| &connect.page_url),
+                swf_url: text(|connect| &connect.swf_url),
+            },
+            self.socket.counters().clone(),
+            self.close.clone(),
+            Instant::now().into_std(),
+        )
+    }
+}

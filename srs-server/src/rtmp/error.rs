@@ -1,0 +1,45 @@
+//! Why an RTMP connection ended.
+
+use std::{io, time::Duration};
+
+use rtmp_proto::{SessionError, url::UrlError};
+use stream_hub::{PublishError, ReadEnd, StreamKey, SubscribeError};
+
+/// Why an RTMP connection ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// The client closed the connection.
+    #[error("closed by the client")]
+    Closed,
+    /// The socket failed, or the client took no bytes for too long.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// What the client sent is not RTMP, is beyond a limit, or came too late.
+    #[error("{0}")]
+    Session(#[from] SessionError),
+    /// The stream's name or URL can't be understood.
+    #[error("{0}")]
+    Address(#[from] UrlError),
+    /// The stream can't be published now.
+    #[error("publish of {0} refused: {1}")]
+    PublishRefused(StreamKey, PublishError),
+    /// The stream can't be played.
+    #[error("play of {0} refused: {1}")]
+    PlayRefused(StreamKey, SubscribeError),
+    /// Another stream is already published or played on this connection.
+    #[error("a connection publishes and plays one stream at a time")]
+    OneStream,
+    /// The publisher sent no media message for too long.
+    #[error("no media message for {} ms", .0.as_millis())]
+    PublisherIdle(Duration),
+    /// Another publisher took the stream over.
+    #[error("another publisher took {0} over")]
+    TakenOver(StreamKey),
+    /// The stream that was played is over or can't be had in this form.
+    #[error("play ended: {0}")]
+    PlayEnded(ReadEnd),
+    /// The API asked for it.
+    #[error("kicked")]
+    Kicked,
+}

@@ -1,0 +1,83 @@
+//! A stream that a connection plays.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use rtmp_proto::MessageStreamId;
+use stream_hub::{Batch, Reader, StreamKey, SubscribeOptions, Variant};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{ConnectionError, Transport, connection::Connection, read_options};
+use crate::{
+    live::{ClientGuard, ClientKind, LiveStream},
+    media::RtmpMessage,
+    server::Shared,
+};
+
+/// Most bytes of one write.
+const BATCH: usize = 256 * 1024;
+
+pub(super) struct Playing {
+    pub(super) msid: MessageStreamId,
+    pub(super) paused: bool,
+    reader: Reader<RtmpMessage>,
+    stream: Arc<LiveStream>,
+    _client: ClientGuard,
+}
+
+impl Playing {
+    pub(super) fn begin<S: Transport>(
+        connection: &Connection<S>,
+        key: StreamKey,
+        msid: MessageStreamId,
+    ) -> Result<Self, ConnectionError> {
+        if connection.playing.is_some() {
+            return Err(ConnectionError::OneStream);
+        }
+        let shared = &connection.shared;
+        let options =
+            SubscribeOptions { variant: Variant(msid.0.into()), ..read_options(&shared.config) };
+        let reader = shared
+            .hub
+            .subscribe(&key, options, Some(&connection.peer.shard.group))
+            .map_err(|error| ConnectionError::PlayRefused(key.clone(), error))?;
+        let now = Instant::now().into_std();
+        let client = connection.join(ClientKind::RtmpPlay, key.clone());
+        info!(stream = %key, ip = %client.identity.ip, "play");
+        Ok(Self {
+            msid,
+            paused: false,
+            reader,
+            stream: shared.streams.open(&key, now, || shared.new_id()),
+            _client: client,
+        })
+    }
+
+    /// The socket's send buffer: `least`, or a second of the stream where that is more.
+    pub(super) fn send_buffer(&self, least: usize) -> usize {
+        least.max(self.stream.media.bytes_per_second())
+    }
+
+    /// The messages to send next.
+    pub(super) fn poll_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared,
+    ) -> Poll<Result<Batch<RtmpMessage>, ConnectionError>> {
+        let batch =
+            ready!(self.reader.poll_batch(cx, BATCH)).map_err(ConnectionError::PlayEnded)?;
+        if let Some(lost) = batch.gap() {
+            shared.count_lost(lost.items);
+            warn!("the player is too slow: {} messages lost", lost.items);
+        }
+        Poll::Ready(Ok(batch))
+    }
+
+    /// Notes that `messages` of the last batch are sent, or will be.
+    pub(super) fn advance(&mut self, messages: usize) {
+        self.reader.advance(messages);
+    }
+}

@@ -1,0 +1,123 @@
+//! A stream that a connection publishes.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use rtmp_proto::{MediaMessage, MessageStreamId};
+use stream_hub::{BusyPolicy, Publisher, PublisherId, StreamKey, TrackInfo, Writer};
+use tokio::time::Instant;
+use tracing::info;
+
+use super::{ConnectionError, Transport, connection::Connection};
+use crate::{
+    live::{ClientGuard, ClientKind, LiveStream},
+    media::{Frame, Ingest},
+};
+
+pub(super) struct Publishing {
+    pub(super) msid: MessageStreamId,
+    /// Until the stream is ended for good.
+    publisher: Option<Publisher>,
+    writer: Writer<Frame>,
+    ingest: Ingest,
+    stream: Arc<LiveStream>,
+    client: ClientGuard,
+    /// When the last media message came, or the publish began.
+    last: Instant,
+    /// The longest silence allowed from `last` on.
+    silence: Duration,
+    idle_timeout: Duration,
+}
+
+impl Publishing {
+    pub(super) fn begin<S: Transport>(
+        connection: &Connection<S>,
+        key: StreamKey,
+        param: &str,
+        msid: MessageStreamId,
+    ) -> Result<Self, ConnectionError> {
+        if connection.publishing.is_some() {
+            return Err(ConnectionError::OneStream);
+        }
+        let shared = &connection.shared;
+        let config = &shared.config.publish;
+        let now = Instant::now();
+        // Who comes from the same place with the same parameters is the same encoder again.
+        let ip = connection.peer.address.ip().to_canonical();
+        let who = PublisherId::new(format!("{ip}{param}"));
+        let busy = if config.takeover { BusyPolicy::TakeOverSame } else { BusyPolicy::Refuse };
+        let refused = |error| ConnectionError::PublishRefused(key.clone(), error);
+        let mut publisher =
+            shared.hub.publish(key.clone(), who, busy, now.into_std()).map_err(refused)?;
+        let writer = publisher.track::<Frame>(TrackInfo::default()).map_err(refused)?;
+        let client = connection.join(ClientKind::FmlePublish, key.clone());
+        let stream = shared.streams.open(&key, now.into_std(), || shared.new_id());
+        stream.published_by(&client.identity.id, &client.identity.tc_url);
+        info!(stream = %key, %ip, "publish");
+        Ok(Self {
+            msid,
+            ingest: Ingest::new(publisher.resume_time()),
+            publisher: Some(publisher),
+            writer,
+            stream,
+            client,
+            last: now,
+            silence: config.first_packet_timeout,
+            idle_timeout: config.idle_timeout,
+        })
+    }
+
+    pub(super) fn key(&self) -> &StreamKey {
+        &self.stream.key
+    }
+
+    /// Takes one message into the stream.
+    pub(super) fn push(
+        &mut self,
+        message: MediaMessage,
+        now: Instant,
+    ) -> Result<(), ConnectionError> {
+        self.last = now;
+        self.silence = self.idle_timeout;
+        let now = now.into_std();
+        if let Some(frame) = self.ingest.frame(message, now, &self.stream.media) {
+            self.writer
+                .push(frame, now)
+                .map_err(|_| ConnectionError::TakenOver(self.stream.key.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// When the silence of the publisher is too long.
+    pub(super) fn deadline(&self) -> Instant {
+        self.last + self.silence
+    }
+
+    pub(super) fn check_idle(&self, now: Instant) -> Result<(), ConnectionError> {
+        if now < self.deadline() {
+            return Ok(());
+        }
+        Err(ConnectionError::PublisherIdle(self.silence))
+    }
+
+    /// Ready when another publisher has taken the stream over.
+    pub(super) fn poll_fenced(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.publisher.as_ref().map_or(Poll::Pending, |publisher| publisher.poll_fenced(cx))
+    }
+
+    /// Ends the stream for good: its viewers are not kept.
+    pub(super) fn end(&mut self) {
+        if let Some(publisher) = self.publisher.take() {
+            publisher.end();
+        }
+    }
+}
+
+impl Drop for Publishing {
+    fn drop(&mut self) {
+        self.stream.unpublished_by(&self.client.identity.id);
+    }
+}

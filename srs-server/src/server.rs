@@ -1,0 +1,283 @@
+//! The server: everything started, joined and ended.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use stream_hub::{Hub, Limits};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, interval, sleep},
+};
+use tracing::{debug, info, info_span, warn};
+
+use crate::{
+    config::Config,
+    http,
+    live::{Clients, Streams},
+    media,
+    net::{self, Bound, Shard, Shards},
+    rtmp,
+};
+
+/// What every connection shares.
+#[derive(Debug)]
+pub struct Shared {
+    /// The configuration in force.
+    pub config: Config,
+    /// The hub.
+    pub hub: Hub,
+    /// Who publishes and plays.
+    pub clients: Clients,
+    /// What is published and played.
+    pub streams: Streams,
+    /// The id of this run of the server, as SRS's API shows it.
+    pub server_id: String,
+    /// The id of this process's service, as SRS's API shows it.
+    pub service_id: String,
+    rng: Mutex<fastrand::Rng>,
+    lost: AtomicU64,
+}
+
+/// A connection as it was accepted.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The connection's id: in the log, in the API.
+    pub id: String,
+    /// The client's address.
+    pub address: SocketAddr,
+    /// The shard that owns the connection.
+    pub shard: Shard,
+}
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address that was asked for is taken or refused.
+    #[error(transparent)]
+    Bind(#[from] net::BindError),
+    /// No address at all could be listened on.
+    #[error("every default port is taken: nothing to serve on")]
+    NothingBound,
+    /// The system gives no threads or sockets.
+    #[error("cannot start: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A running server; [`Server::shutdown`] ends it.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    rtmp: Vec<SocketAddr>,
+    http: Vec<SocketAddr>,
+    api: Vec<SocketAddr>,
+    shards: Arc<Shards>,
+    closing: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Service {
+    Rtmp,
+    Http,
+    Api,
+}
+
+impl Server {
+    /// Starts the server on the current runtime, which accepts connections and runs what
+    /// belongs to no connection; the shards have threads of their own.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        let rtmp = net::bind("rtmp", &config.rtmp)?;
+        let http = net::bind("http", &config.http)?;
+        let api = net::bind("api", &config.api)?;
+        if rtmp.is_empty() && http.is_empty() && api.is_empty() {
+            return Err(StartError::NothingBound);
+        }
+        let mut rng = config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let limits = Limits {
+            lane_bytes: config.play.ring_bytes,
+            lane_time: config.play.ring_time,
+            grace: config.publish.grace,
+            ..Limits::default()
+        };
+        let hub = Hub::new(limits);
+        media::register(&hub);
+        info!(
+            "a stream's ring holds one GOP, and for players that lag at most {} MiB or {} s",
+            config.play.ring_bytes >> 20,
+            config.play.ring_time.as_secs()
+        );
+        let shards = Arc::new(Shards::start(config.shards)?);
+        let shared = Arc::new(Shared {
+            server_id: format!("vid-{}", random_id(&mut rng)),
+            service_id: random_id(&mut rng),
+            rng: Mutex::new(rng),
+            lost: AtomicU64::new(0),
+            config,
+            hub,
+            clients: Clients::default(),
+            streams: Streams::default(),
+        });
+        let mut server = Self {
+            shared,
+            rtmp: rtmp.iter().map(|bound| bound.address).collect(),
+            http: http.iter().map(|bound| bound.address).collect(),
+            api: api.iter().map(|bound| bound.address).collect(),
+            shards,
+            closing: watch::Sender::new(false),
+            tasks: JoinSet::new(),
+        };
+        for (service, bound) in [(Service::Rtmp, rtmp), (Service::Http, http), (Service::Api, api)]
+        {
+            server.serve(service, bound)?;
+        }
+        server.tasks.spawn(keep_house(server.shared.clone()));
+        server.tasks.spawn(convert(server.shared.clone()));
+        Ok(server)
+    }
+
+    fn serve(&mut self, service: Service, bound: Vec<Bound>) -> io::Result<()> {
+        for Bound { listener, .. } in bound {
+            let listener = TcpListener::from_std(listener)?;
+            let (shared, shards) = (self.shared.clone(), self.shards.clone());
+            let closing = self.closing.subscribe();
+            self.tasks.spawn(accept(service, listener, shared, shards, closing));
+        }
+        Ok(())
+    }
+
+    /// Where RTMP is served.
+    pub fn rtmp(&self) -> &[SocketAddr] {
+        &self.rtmp
+    }
+    /// Where HTTP is served.
+    pub fn http(&self) -> &[SocketAddr] {
+        &self.http
+    }
+    /// Where the API is served.
+    pub fn api(&self) -> &[SocketAddr] {
+        &self.api
+    }
+    /// What the connections share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Closes every connection and ends the server; waits 2 s at most for clients to go.
+    pub async fn shutdown(mut self) {
+        self.tasks.shutdown().await;
+        let _ = self.closing.send(true);
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while self.shards.connections() > 0 && Instant::now() < deadline {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+impl Shared {
+    /// A new id of 8 letters and digits, for a connection or a stream.
+    pub fn new_id(&self) -> String {
+        random_id(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Random bytes for a handshake come from this.
+    pub fn new_seed(&self) -> u64 {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).u64(..)
+    }
+
+    /// Counts messages that a player lost because it was too slow.
+    pub fn count_lost(&self, items: u64) {
+        self.lost.fetch_add(items, Relaxed);
+    }
+
+    /// Messages that players lost because they were too slow, in all.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Relaxed)
+    }
+}
+
+fn random_id(rng: &mut fastrand::Rng) -> String {
+    (0..8).map(|_| char::from_digit(rng.u32(0..36), 36).unwrap_or('0')).collect()
+}
+
+async fn accept(
+    service: Service,
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    shards: Arc<Shards>,
+    closing: watch::Receiver<bool>,
+) {
+    loop {
+        let accepted = listener.accept().await.and_then(|(socket, address)| {
+            // The socket leaves this runtime's reactor for its shard's.
+            Ok((socket.into_std()?, address))
+        });
+        let (socket, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // No descriptors, or a client that went before it was accepted: not fatal,
+                // and waiting keeps a persistent error from taking a core.
+                warn!("cannot accept a connection: {error}");
+                sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        let shard = shards.least_loaded().clone();
+        let peer = Peer { id: shared.new_id(), address, shard: shard.clone() };
+        let span = info_span!("conn", id = %peer.id);
+        let (shared, mut closing) = (shared.clone(), closing.clone());
+        shard.spawn(span, async move {
+            let connection = async {
+                let socket = tokio::net::TcpStream::from_std(socket)?;
+                socket.set_nodelay(true)?;
+                match service {
+                    Service::Rtmp => rtmp::serve(socket, peer, shared).await,
+                    Service::Http => http::serve(socket, peer, shared, http::Site::Media).await,
+                    Service::Api => http::serve(socket, peer, shared, http::Site::Api).await,
+                }
+                io::Result::Ok(())
+            };
+            tokio::select! {
+                result = connection => {
+                    if let Err(error) = result {
+                        debug!("connection gone before it began: {error}");
+                    }
+                }
+                _ = closing.wait_for(|closing| *closing) => debug!("closed: the server ends"),
+            }
+        });
+    }
+}
+
+/// Deadlines of the hub, rates, and streams that are over.
+async fn keep_house(shared: Arc<Shared>) {
+    let mut ticks = interval(Duration::from_millis(500));
+    for tick in 0_u64.. {
+        ticks.tick().await;
+        let now = Instant::now().into_std();
+        shared.hub.handle_timeout(now);
+        shared.streams.retain(|key| shared.hub.stream(key).is_some());
+        if tick % 10 == 0 {
+            shared.clients.sample(now);
+        }
+    }
+}
+
+/// Runs the conversions that are too dear for a publisher's push.
+async fn convert(shared: Arc<Shared>) {
+    while let Some(task) = shared.hub.next_task().await {
+        tokio::spawn(task);
+    }
+}

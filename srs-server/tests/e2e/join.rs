@@ -1,0 +1,67 @@
+//! A player that comes late.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use rtmp_proto::MediaKind;
+
+use crate::support::{Clip, Ffmpeg, RtmpClient, TestServer, clip};
+
+/// In the middle of a GOP of 30 seconds: what comes first is its keyframe, from the ring.
+#[test]
+fn a_player_in_mid_gop_starts_with_the_last_keyframe_within_100_ms() {
+    let server = TestServer::start();
+    let _publisher = Ffmpeg::publish(&clip(Clip::LongGop), &server.rtmp_url("a"));
+    server.wait_for_client("a", "fmle-publish");
+    thread::sleep(Duration::from_secs(3));
+    // The best of three: another test may have the core for a moment.
+    let best = (0..3).map(|_| time_to_keyframe(&server)).min().unwrap();
+    println!("first keyframe after {best:?}");
+    assert!(best < Duration::from_millis(100), "first keyframe after {best:?}");
+}
+
+fn time_to_keyframe(server: &TestServer) -> Duration {
+    let started = Instant::now();
+    let mut player = RtmpClient::play(&server.rtmp_url("a"));
+    let mut kinds = Vec::new();
+    loop {
+        let (kind, timestamp, payload) = player.next().unwrap();
+        if kind == MediaKind::Video && payload[..2] == [0x17, 0] {
+            kinds.push("video header");
+        } else if kind == MediaKind::Audio && payload[1] == 0 {
+            kinds.push("audio header");
+        } else if kind == MediaKind::Data {
+            assert!(payload.starts_with(b"\x02\x00\x0aonMetaData"));
+            kinds.push("metadata");
+        } else if kind == MediaKind::Video {
+            // The clip's only keyframe; all configuration came before it.
+            assert_eq!(payload[..2], [0x17, 1]);
+            assert_eq!(timestamp, 0);
+            kinds.sort_unstable();
+            assert_eq!(kinds, ["audio header", "metadata", "video header"]);
+            return started.elapsed();
+        }
+    }
+}
+
+/// HTTP-FLV: the header says what the stream has, for whoever comes when.
+#[test]
+fn the_flv_header_tells_the_truth() {
+    for (which, flags) in [(Clip::Avc, 0b101), (Clip::AudioOnly, 0b100), (Clip::VideoOnly, 0b001)] {
+        let server = TestServer::start();
+        // One player waits for the publisher, one comes when the stream runs.
+        let early = ureq::get(server.flv_url("a")).call().unwrap();
+        let _publisher = Ffmpeg::publish_forever(&clip(which), &server.rtmp_url("a"));
+        server.wait_for_client("a", "fmle-publish");
+        thread::sleep(Duration::from_millis(1500));
+        let late = ureq::get(server.flv_url("a")).call().unwrap();
+        for mut response in [early, late] {
+            assert_eq!(response.headers()["content-type"], "video/x-flv");
+            let mut header = [0; 13];
+            std::io::Read::read_exact(&mut response.body_mut().as_reader(), &mut header).unwrap();
+            assert_eq!(header, [b'F', b'L', b'V', 1, flags, 0, 0, 0, 9, 0, 0, 0, 0], "{which:?}");
+        }
+    }
+}

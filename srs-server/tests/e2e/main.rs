@@ -1,0 +1,11 @@
+//! The server as its users meet it: a process, real encoders, real players.
+
+mod support;
+
+mod api;
+mod bad_input;
+mod codecs;
+mod join;
+mod lifecycle;
+mod process;
+mod slow_player;

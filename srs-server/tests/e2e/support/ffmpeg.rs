@@ -1,0 +1,126 @@
+//! ffmpeg and ffprobe: encoders, players, and what they say of a file.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use super::wait_for;
+
+/// An ffmpeg at work; killed when dropped.
+pub(crate) struct Ffmpeg {
+    child: Child,
+    /// The file it writes, when it is a player.
+    pub(crate) output: PathBuf,
+}
+
+impl Ffmpeg {
+    /// Sends `file` to `url` in real time, without transcoding.
+    pub(crate) fn publish(file: &Path, url: &str) -> Self {
+        let mut command = Command::new("ffmpeg");
+        command.args(["-v", "error", "-re", "-i"]).arg(file);
+        command.args(["-c", "copy", "-f", "flv", "-flvflags", "no_duration_filesize", url]);
+        Self::spawn(command, PathBuf::new())
+    }
+
+    /// The same file over and over.
+    pub(crate) fn publish_forever(file: &Path, url: &str) -> Self {
+        let mut command = Command::new("ffmpeg");
+        command.args(["-v", "error", "-re", "-stream_loop", "-1", "-i"]).arg(file);
+        command.args(["-c", "copy", "-f", "flv", url]);
+        Self::spawn(command, PathBuf::new())
+    }
+
+    /// Plays `url` into a file, without transcoding.
+    pub(crate) fn record(url: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("recorded-{}-{count}.flv", std::process::id());
+        let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let mut command = Command::new("ffmpeg");
+        // Copied timestamps, so that what is compared is what was on the wire.
+        command.args(["-v", "error", "-y", "-copyts", "-i", url]);
+        command.args(["-map", "0", "-c", "copy", "-f", "flv"]).arg(&output);
+        Self::spawn(command, output)
+    }
+
+    fn spawn(mut command: Command, output: PathBuf) -> Self {
+        let child = command.stdin(Stdio::null()).spawn().expect("ffmpeg is installed");
+        Self { child, output }
+    }
+
+    /// Waits for it to end by itself.
+    #[track_caller]
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        wait_for("end of ffmpeg", Duration::from_secs(60), || self.child.try_wait().unwrap())
+    }
+
+    /// Ends it without a farewell, as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Ffmpeg {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A packet as ffprobe lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Packet {
+    pub(crate) stream: String,
+    pub(crate) pts: i64,
+    pub(crate) dts: i64,
+    pub(crate) size: usize,
+    pub(crate) key: bool,
+}
+
+/// The packets of a file in order, times in ms.
+pub(crate) fn packets(file: &Path) -> Vec<Packet> {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "packet=codec_type,pts,dts,size,flags"])
+        .args(["-of", "compact=p=0"])
+        .arg(file)
+        .output()
+        .expect("ffprobe is installed");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let packet = |line: &str| {
+        let fields: BTreeMap<_, _> = line.split('|').filter_map(|f| f.split_once('=')).collect();
+        Some(Packet {
+            stream: (*fields.get("codec_type")?).to_owned(),
+            pts: fields.get("pts")?.parse().ok()?,
+            dts: fields.get("dts")?.parse().ok()?,
+            size: fields.get("size")?.parse().ok()?,
+            key: fields.get("flags")?.starts_with('K'),
+        })
+    };
+    text.lines().filter_map(packet).collect()
+}
+
+/// The checksums of all decoded frames of a file, per stream type.
+pub(crate) fn decoded_hashes(file: &Path) -> BTreeMap<&'static str, Vec<String>> {
+    let mut hashes = BTreeMap::new();
+    for (name, map) in [("video", "0:v?"), ("audio", "0:a?")] {
+        let output = Command::new("ffmpeg")
+            .args(["-v", "error", "-i"])
+            .arg(file)
+            .args(["-map", map, "-fps_mode", "passthrough", "-f", "framemd5", "-"])
+            .output()
+            .expect("ffmpeg is installed");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let list: Vec<_> = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| line.rsplit(',').next().unwrap().trim().to_owned())
+            .collect();
+        hashes.insert(name, list);
+    }
+    hashes
+}

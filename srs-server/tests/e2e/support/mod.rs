@@ -1,0 +1,29 @@
+//! What the tests share: the server as a process, ffmpeg, ffprobe and an RTMP client.
+
+mod client;
+mod clips;
+mod ffmpeg;
+mod server;
+
+pub(crate) use client::{RtmpClient, inter_frame, key_frame, video_header};
+pub(crate) use clips::{Clip, clip};
+pub(crate) use ffmpeg::{Ffmpeg, Packet, decoded_hashes, packets};
+pub(crate) use server::TestServer;
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// Waits until `ready` gives something, `limit` at most.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, limit: Duration, mut ready: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "no {what} within {limit:?}");
+        sleep(Duration::from_millis(20));
+    }
+}
