@@ -36,7 +36,7 @@ pub fn resolve(tc_url: &str, app: &str, stream_name: &str) -> Result<StreamAddre
         Ok((authority, path)) => (authority.host, path),
         Err(_) => ("", ""),
     };
-    let path = Some(path).filter(|path| path.trim_matches('/') != "").unwrap_or(app);
+    let path = Some(path).filter(|path| !path.trim_matches('/').is_empty()).unwrap_or(app);
     let path = plain_marks(path.trim_start_matches('/'));
     let (app, app_query) = split_query(&path);
     let (name, name_query) = split_query(stream_name);
