@@ -7,20 +7,24 @@ mod amf0_values;
 mod chunks;
 mod codec_records;
 mod flv;
+mod sessions;
 mod split;
 
 pub use amf0_values::amf0;
 pub use chunks::chunk_stream;
 pub use codec_records::flv_codec_records;
 pub use flv::flv_demux;
+pub use sessions::{client_session, server_session};
 
 /// A target: it panics when a property does not hold for these bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus directory and libFuzzer program.
-pub const TARGETS: [(&str, Target); 4] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("amf0", amf0),
     ("flv_demux", flv_demux),
     ("flv_codec_records", flv_codec_records),
     ("chunk_stream", chunk_stream),
+    ("server_session", server_session),
+    ("client_session", client_session),
 ];

@@ -18,10 +18,19 @@ impl<'a> Split<'a> {
 
     /// The pieces of `data`, none of them empty.
     pub(crate) fn pieces<'d>(&self, data: &'d [u8]) -> impl Iterator<Item = &'d [u8]> {
+        self.pieces_of(1, data)
+    }
+
+    /// The pieces of `data`, `unit` times as long as the sizes say, none of them empty.
+    pub(crate) fn pieces_of<'d>(
+        &self,
+        unit: usize,
+        data: &'d [u8],
+    ) -> impl Iterator<Item = &'d [u8]> {
         let mut sizes = self.sizes.iter().cycle();
         let mut rest = data;
         std::iter::from_fn(move || {
-            let size = sizes.next().map_or(rest.len(), |&size| usize::from(size).max(1));
+            let size = sizes.next().map_or(rest.len(), |&size| unit * usize::from(size).max(1));
             let (piece, after) = rest.split_at(size.min(rest.len()));
             rest = after;
             (!piece.is_empty()).then_some(piece)
