@@ -56,7 +56,7 @@ impl<'a> BitReader<'a> {
                 return Err(EndOfBits);
             }
         }
-        // 32 zeros can only be the largest code, 2^32 - 1 + 0: one more than fits is refused.
+        // After 32 zeros only the code 2^32 - 1 fits; the larger ones are refused below.
         let base = 1_u64.checked_shl(zeros).ok_or(EndOfBits)?;
         let code = base.saturating_add(u64::from(self.bits(zeros)?)).saturating_sub(1);
         u32::try_from(code).map_err(|_| EndOfBits)

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rtmp_proto::{
-    ClientConfig, ClientSession, Limits, MediaKind, MediaMessage, MessageStreamId, Output, Purpose,
-    RequestId, RtmpUrl, ServerConfig, ServerEvent, ServerSession, SessionError, Stats, StatusCode,
-    chunk::ChunkReader, message::Body,
+    ClientConfig, ClientSession, Connect, Limits, MediaKind, MediaMessage, MessageStreamId, Output,
+    Purpose, RequestId, RtmpUrl, ServerConfig, ServerEvent, ServerSession, SessionError, Stats,
+    StatusCode, chunk::ChunkReader, message::Body,
 };
 
 use crate::split::Split;
@@ -53,6 +53,7 @@ struct Server {
     /// All events and answers so far, as text: numbers in them may be NaN.
     events: Vec<String>,
     transmitted: Vec<u8>,
+    connect: Option<Connect>,
     requests: Vec<RequestId>,
     /// Message streams that were asked for.
     streams: Vec<MessageStreamId>,
@@ -67,6 +68,7 @@ impl Server {
             now,
             events: Vec::new(),
             transmitted: Vec::new(),
+            connect: None,
             requests: Vec::new(),
             streams: Vec::new(),
         }
@@ -80,11 +82,19 @@ impl Server {
                 Output::Event(event) => {
                     self.events.push(format!("{event:?}"));
                     match event {
-                        ServerEvent::ConnectRequested { id, .. } => self.requests.push(id),
-                        ServerEvent::PublishRequested { id, msid, .. }
-                        | ServerEvent::PlayRequested { id, msid, .. } => {
+                        ServerEvent::ConnectRequested { id, connect } => {
+                            let _ = connect.tc_url.parse::<RtmpUrl>();
+                            self.connect = Some(*connect);
+                            self.requests.push(id);
+                        }
+                        ServerEvent::PublishRequested { id, msid, stream_name, .. }
+                        | ServerEvent::PlayRequested { id, msid, stream_name, .. } => {
                             self.requests.push(id);
                             self.streams.push(msid);
+                            let connect = self.connect.as_ref().expect("connected first");
+                            if let Ok(address) = connect.resolve(&stream_name) {
+                                assert!(!address.app.is_empty() && !address.stream.is_empty());
+                            }
                         }
                         _ => {}
                     }
