@@ -110,8 +110,8 @@ impl<S: Transport> Connection<S> {
 
     /// Ready when the session has been fed, and so may have something to say.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        if let Poll::Ready(Err(error)) = self.poll_write(cx) {
-            return Poll::Ready(Err(error));
+        if let Poll::Ready(result) = self.poll_write(cx) {
+            return Poll::Ready(result);
         }
         if let Some(publishing) = &self.publishing
             && publishing.poll_fenced(cx).is_ready()
@@ -164,17 +164,27 @@ impl<S: Transport> Connection<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes what there is: the rest of a message, answers, then media.
+    /// Writes what there is: the rest of a message, answers, then media. Ready when the play
+    /// has come to its end.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         loop {
             ready!(self.poll_answers(cx))?;
             let Some(playing) = self.playing.as_mut().filter(|playing| !playing.paused) else {
-                return Poll::Ready(Ok(()));
+                return Poll::Pending;
             };
             let batch = ready!(playing.poll_batch(cx, &self.shared))?;
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let mut count = 0;
-            for (slice, message) in slices.iter_mut().zip(batch.iter()) {
+            let within = playing.within(&batch);
+            if within == 0 {
+                info!("play ended: all that was asked for is sent");
+                if let Err(error) = self.session.end_play(playing.msid) {
+                    debug!("{error}");
+                }
+                self.playing = None;
+                return Poll::Ready(Ok(()));
+            }
+            for (slice, message) in slices.iter_mut().zip(batch.iter().take(within)) {
                 *slice = IoSlice::new(&message.bytes);
                 count += 1;
             }
@@ -192,11 +202,11 @@ impl<S: Transport> Connection<S> {
                 }
                 left = left.saturating_sub(message.bytes.len());
             }
-            drop(batch);
-            playing.advance(taken);
             if written == 0 {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
             }
+            drop(batch);
+            playing.advance(taken);
         }
     }
 
@@ -256,9 +266,9 @@ impl<S: Transport> Connection<S> {
                     }
                 }
             }
-            ServerEvent::PlayRequested { id, msid, stream_name, .. } => {
+            ServerEvent::PlayRequested { id, msid, stream_name, duration, .. } => {
                 let (key, _) = self.resolve(&stream_name)?;
-                match Playing::begin(self, key, msid) {
+                match Playing::begin(self, key, msid, duration) {
                     Ok(playing) => {
                         let buffer = playing.send_buffer(self.shared.config.play.send_buffer);
                         self.socket.inner().set_send_buffer(buffer)?;
@@ -323,11 +333,10 @@ impl<S: Transport> Connection<S> {
 
     /// The stream that a name means, and the parameters given with it.
     fn resolve(&self, stream_name: &str) -> Result<(StreamKey, String), ConnectionError> {
-        let (tc_url, app) = self
-            .connect
-            .as_ref()
-            .map_or(("", ""), |connect| (connect.tc_url.as_str(), connect.app.as_str()));
-        let address = url::resolve(tc_url, app, stream_name)?;
+        let address = match &self.connect {
+            Some(connect) => connect.resolve(stream_name)?,
+            None => url::resolve("", "", stream_name)?,
+        };
         let key = StreamKey::new(url::DEFAULT_VHOST, address.app, address.stream);
         Ok((key, address.param))
     }

@@ -3,10 +3,11 @@
 use std::{
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use rtmp_proto::MessageStreamId;
-use stream_hub::{Batch, Reader, StreamKey, SubscribeOptions, Variant};
+use stream_hub::{Batch, Item, Reader, StreamKey, SubscribeOptions, Variant};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -24,6 +25,9 @@ pub(super) struct Playing {
     pub(super) msid: MessageStreamId,
     pub(super) paused: bool,
     reader: Reader<RtmpMessage>,
+    /// How much of the stream was asked for, and where that began.
+    duration: Option<Duration>,
+    began: Option<Duration>,
     stream: Arc<LiveStream>,
     _client: ClientGuard,
 }
@@ -33,6 +37,7 @@ impl Playing {
         connection: &Connection<S>,
         key: StreamKey,
         msid: MessageStreamId,
+        duration: f64,
     ) -> Result<Self, ConnectionError> {
         if connection.playing.is_some() {
             return Err(ConnectionError::OneStream);
@@ -51,6 +56,9 @@ impl Playing {
             msid,
             paused: false,
             reader,
+            // Seconds; negative is the whole stream, and so is what is no time.
+            duration: Duration::try_from_secs_f64(duration).ok().filter(|time| !time.is_zero()),
+            began: None,
             stream: shared.streams.open(&key, now, || shared.new_id()),
             _client: client,
         })
@@ -74,6 +82,16 @@ impl Playing {
             warn!("the player is too slow: {} messages lost", lost.items);
         }
         Poll::Ready(Ok(batch))
+    }
+
+    /// How many messages of the batch lie within the duration that the player asked for.
+    pub(super) fn within(&mut self, batch: &Batch<RtmpMessage>) -> usize {
+        let Some(duration) = self.duration else { return batch.len() };
+        let is_beyond = |message: &RtmpMessage| {
+            message.config_slot().is_none()
+                && message.time() >= *self.began.get_or_insert(message.time()) + duration
+        };
+        batch.iter().position(is_beyond).unwrap_or(batch.len())
     }
 
     /// Notes that `messages` of the last batch are sent, or will be.

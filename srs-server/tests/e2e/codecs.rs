@@ -78,12 +78,15 @@ fn librtmp_plays() {
     server.wait_for_client("a", "fmle-publish");
     thread::sleep(Duration::from_millis(1500));
     let output = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("rtmpdump.flv");
-    let status = Command::new("rtmpdump")
-        .args(["--live", "--stop", "3", "--quiet", "-r", &server.rtmp_url("a"), "-o"])
+    let mut rtmpdump = Command::new("rtmpdump")
+        .args(["--live", "--quiet", "-r", &server.rtmp_url("a"), "-o"])
         .arg(&output)
-        .status()
+        .spawn()
         .expect("rtmpdump is installed");
-    assert!(status.success(), "rtmpdump: {status}");
+    let player = server.wait_for_client("a", "rtmp-play");
+    thread::sleep(Duration::from_secs(3));
+    server.kick(&player);
+    rtmpdump.wait().unwrap();
     let got = packets(&output);
     assert_monotonic(&got);
     let video: Vec<_> = got.iter().filter(|packet| packet.stream == "video").collect();
