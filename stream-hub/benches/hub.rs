@@ -63,7 +63,12 @@ impl Item for Wire {
 struct Wrap;
 
 impl Convert<Frame, Wire> for Wrap {
-    fn push(&mut self, _: TrackId, item: &Frame, out: &mut Output<Wire>) -> Result<(), ConvertError> {
+    fn push(
+        &mut self,
+        _: TrackId,
+        item: &Frame,
+        out: &mut Output<Wire>,
+    ) -> Result<(), ConvertError> {
         out.push(Wire(item.clone()));
         Ok(())
     }

@@ -34,8 +34,9 @@ pub enum OnUnpublish {
     /// It reads what is left and waits for the next publisher.
     #[default]
     Wait,
-    /// It reads what is left and ends with [`ReadEnd::Ended`](crate::ReadEnd::Ended). A reader
-    /// that comes before any publisher waits for the first one.
+    /// It reads what is left and ends with [`ReadEnd::Ended`](crate::ReadEnd::Ended); what is left
+    /// for a reader that has not looked since the first join point came is nothing. A reader that
+    /// comes before any publisher waits for the first one.
     End,
 }
 

@@ -10,15 +10,22 @@ use crate::{Item, Lost};
 /// A slice of one segment.
 pub(super) struct Span<T> {
     pub(super) segment: Arc<Segment<T>>,
-    pub(super) from: usize,
-    pub(super) to: usize,
+    pub(super) from: u32,
+    pub(super) to: u32,
 }
 
 /// Configuration items that come before the ring's.
 pub(super) struct Replay<T> {
     pub(super) configs: Configs<T>,
-    pub(super) from: usize,
-    pub(super) to: usize,
+    pub(super) from: u32,
+    pub(super) to: u32,
+}
+
+impl<T> Replay<T> {
+    pub(super) fn items(&self) -> impl Iterator<Item = &T> {
+        let configs = self.configs.get(self.from as usize..self.to as usize);
+        configs.unwrap_or_default().iter().map(|config| &config.item)
+    }
 }
 
 /// Items in order, at least one, shared with every other reader of the lane.
@@ -29,27 +36,27 @@ pub(super) struct Replay<T> {
 pub struct Batch<T> {
     pub(super) replay: Option<Replay<T>>,
     pub(super) spans: [Option<Span<T>>; 2],
-    pub(super) len: usize,
-    pub(super) bytes: usize,
-    pub(super) gap: Option<Lost>,
+    pub(super) len: u32,
     pub(super) discontinuity: bool,
+    pub(super) bytes: usize,
+    /// Items lost before; 0 for none.
+    pub(super) lost: u64,
 }
 
 impl<T: Item> Batch<T> {
     /// The items by reference: replayed configuration first, then the ring's.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        let replay = self.replay.iter().flat_map(|replay| {
-            replay.configs[replay.from..replay.to].iter().map(|config| &config.item)
-        });
+        let replay = self.replay.iter().flat_map(|replay| replay.items());
         let spans = self.spans.iter().flatten();
-        replay.chain(spans.flat_map(|span| span.segment.items(span.from, span.to)))
+        replay
+            .chain(spans.flat_map(|span| span.segment.items(span.from as usize, span.to as usize)))
     }
 
     /// Number of items, at least 1.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a batch is never empty")]
     pub fn len(&self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// Sum of the items' [`Item::size`].
@@ -61,7 +68,7 @@ impl<T: Item> Batch<T> {
     /// What was lost before this batch; told once, on the first batch after the loss.
     #[must_use]
     pub fn gap(&self) -> Option<Lost> {
-        self.gap
+        (self.lost > 0).then_some(Lost { items: self.lost })
     }
 
     /// Whether another publisher or converter took over between the batch before and this one;
@@ -77,7 +84,7 @@ impl<T> fmt::Debug for Batch<T> {
         f.debug_struct("Batch")
             .field("len", &self.len)
             .field("bytes", &self.bytes)
-            .field("gap", &self.gap)
+            .field("lost", &self.lost)
             .field("discontinuity", &self.discontinuity)
             .finish_non_exhaustive()
     }

@@ -114,15 +114,15 @@ impl<T: Item> Ring<T> {
     }
 
     /// Moves a joining reader to the latest join point, if it may start there.
-    fn join(&mut self, cursor: &mut Cursor<T>) -> Option<Lost> {
-        let join = self.join.as_ref().filter(|join| join.seq >= cursor.from)?;
+    /// Returns how many items it lost by lagging.
+    fn join(&mut self, cursor: &mut Cursor<T>) -> u64 {
+        let Some(join) = self.join.as_ref().filter(|join| join.seq >= cursor.from) else {
+            return 0;
+        };
         let (seq, configs) = (join.seq, join.configs.clone());
-        let lost = cursor.lagged.then(|| Lost { items: seq.saturating_sub(cursor.next) });
-        if let Some(lost) = lost {
-            self.counters.lost += lost.items;
-        } else {
-            self.counters.joins += 1;
-        }
+        let lost = if cursor.lagged { seq.saturating_sub(cursor.next) } else { 0 };
+        self.counters.lost += lost;
+        self.counters.joins += u64::from(!cursor.lagged);
         self.start_at(cursor, seq, configs);
         lost
     }
@@ -161,7 +161,7 @@ impl<T: Item> Ring<T> {
             Ok(end) => end,
             Err(end) => return Step::End(end),
         };
-        let mut gap = None;
+        let mut lost = 0;
         if !cursor.joining && cursor.next < self.tail() {
             if cursor.on_lag == OnLag::Close {
                 let lost = Lost { items: self.tail() - cursor.next };
@@ -175,18 +175,28 @@ impl<T: Item> Ring<T> {
             cursor.from = cursor.next;
         }
         if cursor.joining {
-            gap = self.join(cursor);
+            lost = self.join(cursor);
             if cursor.joining {
                 return Step::Wait;
             }
         }
-        match self.cut(cursor, end, max_bytes) {
-            Some(batch) => Step::Batch(Batch { gap, ..batch }),
-            None => {
-                self.recount(cursor);
-                Step::Wait
-            }
+        let mut batch = Batch {
+            replay: None,
+            spans: [None, None],
+            len: 0,
+            discontinuity: false,
+            bytes: 0,
+            lost,
+        };
+        if cursor.replay.is_none() || !cut_replay(cursor, max_bytes, &mut batch) {
+            self.cut(cursor, end, max_bytes, &mut batch);
         }
+        if batch.len == 0 {
+            self.recount(cursor);
+            return Step::Wait;
+        }
+        cursor.given = batch.len;
+        Step::Batch(batch)
     }
 
     /// Takes note of the ends of the stream that the reader has come to; returns the next one.
@@ -219,87 +229,47 @@ impl<T: Item> Ring<T> {
         Ok(None)
     }
 
-    /// Cuts a batch at the reader's place, up to the next mark.
-    fn cut(&mut self, cursor: &mut Cursor<T>, end: Option<u64>, max: usize) -> Option<Batch<T>> {
-        let mut batch = Batch {
-            replay: None,
-            spans: [None, None],
-            len: 0,
-            bytes: 0,
-            gap: None,
-            discontinuity: false,
-        };
-        if let Some(configs) = &cursor.replay {
-            let from = cursor.replayed as usize;
-            let mut to = from;
-            for config in configs.iter().skip(from) {
-                let size = config.item.size();
-                if to > from && batch.bytes.saturating_add(size) > max {
-                    break;
-                }
-                batch.bytes += size;
-                to += 1;
-            }
-            batch.len = to - from;
-            let more = to < configs.len() || batch.bytes >= max;
-            batch.replay = Some(Replay { configs: configs.clone(), from, to });
-            if more {
-                cursor.given = batch.len as u32;
-                return Some(batch);
-            }
-        }
-        self.cut_spans(cursor, end, max, &mut batch);
-        if batch.len == 0 {
-            return None;
-        }
-        cursor.given = batch.len as u32;
-        Some(batch)
-    }
-
-    fn cut_spans(
-        &mut self,
-        cursor: &mut Cursor<T>,
-        end: Option<u64>,
-        max: usize,
-        batch: &mut Batch<T>,
-    ) {
+    /// Adds what is at the reader's place to a batch, up to the next mark.
+    fn cut(&mut self, cursor: &mut Cursor<T>, end: Option<u64>, max: usize, batch: &mut Batch<T>) {
         let mut limit = end.unwrap_or(self.head);
-        let marks = self.marks.partition_point(|mark| mark.seq <= cursor.next);
-        if let Some(mark) = self.marks.get(marks) {
-            limit = limit.min(mark.seq);
+        let mut discontinuity = cursor.broken;
+        if !self.marks.is_empty() {
+            let marks = self.marks.partition_point(|mark| mark.seq <= cursor.next);
+            limit = self.marks.get(marks).map_or(limit, |mark| mark.seq.min(limit));
+            let before = marks.checked_sub(1).and_then(|last| self.marks.get(last));
+            discontinuity |= before.is_some_and(|mark| mark.seq >= cursor.told);
         }
         let Some(at) = self.find(cursor.next).filter(|_| cursor.next < limit) else {
             cursor.to_head = limit == self.head;
             return;
         };
-        let marked = marks.checked_sub(1).and_then(|last| self.marks.get(last));
-        let discontinuity = cursor.broken || marked.is_some_and(|mark| mark.seq >= cursor.told);
+        let room = max.saturating_sub(batch.bytes);
         let mut next = cursor.next;
         let mut start = None;
+        let mut bytes = 0;
         for (part, span) in self.parts.range(at..).zip(&mut batch.spans) {
             let from = (next - part.base()) as usize;
             let to = (limit.min(part.end()) - part.base()) as usize;
             let Some(first) = part.segment.held(from).filter(|_| from < to) else { break };
-            let start = *start.get_or_insert(first.end - first.item.size() as u64);
-            let within = |at: usize| {
-                let end = part.segment.held(at).map_or(start, |held| held.end);
-                (end - start) as usize + batch_bytes(&batch.replay) <= max
-            };
-            let fit = fit(from, to, &within);
+            let start = *start.get_or_insert_with(|| first.end - first.item.size() as u64);
+            let sum =
+                |at: usize| part.segment.held(at).map_or(0, |held| (held.end - start) as usize);
             // One item at least, however large.
-            let to_fit = if batch.len == 0 { fit.max(from + 1) } else { fit };
-            if to_fit == from {
+            let least = if batch.len == 0 { from + 1 } else { from };
+            let fit = fit(from, to, |at| sum(at) <= room).max(least);
+            if fit == from {
                 break;
             }
-            let last = part.segment.held(to_fit - 1).map_or(start, |held| held.end);
-            batch.bytes = (last - start) as usize + batch_bytes(&batch.replay);
-            batch.len += to_fit - from;
-            next += (to_fit - from) as u64;
-            *span = Some(Span { segment: Arc::clone(&part.segment), from, to: to_fit });
-            if to_fit < to {
+            bytes = sum(fit - 1);
+            batch.len += (fit - from) as u32;
+            next += (fit - from) as u64;
+            let segment = Arc::clone(&part.segment);
+            *span = Some(Span { segment, from: from as u32, to: fit as u32 });
+            if fit < to {
                 break;
             }
         }
+        batch.bytes += bytes;
         if next > cursor.next {
             batch.discontinuity = discontinuity;
             cursor.broken = false;
@@ -312,8 +282,27 @@ impl<T: Item> Ring<T> {
     }
 }
 
+/// Starts a batch with replayed configuration; true if it is full with that.
+fn cut_replay<T: Item>(cursor: &Cursor<T>, max: usize, batch: &mut Batch<T>) -> bool {
+    let Some(configs) = &cursor.replay else { return false };
+    let from = cursor.replayed;
+    let mut to = from;
+    for config in configs.iter().skip(from as usize) {
+        let bytes = batch.bytes.saturating_add(config.item.size());
+        if to > from && bytes > max {
+            break;
+        }
+        batch.bytes = bytes;
+        to += 1;
+    }
+    batch.len = to - from;
+    let full = (to as usize) < configs.len() || batch.bytes >= max;
+    batch.replay = Some(Replay { configs: configs.clone(), from, to });
+    full
+}
+
 /// End of the longest run of `from..to` whose items are all within the bound.
-fn fit(from: usize, to: usize, within: &impl Fn(usize) -> bool) -> usize {
+fn fit(from: usize, to: usize, within: impl Fn(usize) -> bool) -> usize {
     if within(to - 1) {
         return to;
     }
@@ -327,10 +316,4 @@ fn fit(from: usize, to: usize, within: &impl Fn(usize) -> bool) -> usize {
         }
     }
     low
-}
-
-fn batch_bytes<T: Item>(replay: &Option<Replay<T>>) -> usize {
-    replay.as_ref().map_or(0, |replay| {
-        replay.configs[replay.from..replay.to].iter().map(|config| config.item.size()).sum()
-    })
 }

@@ -120,8 +120,9 @@ impl<T: Item> Reader<T> {
                 }
                 Step::Wait => {
                     self.epoch = epoch;
-                    self.in_phase = false;
                     if self.wait(cx.waker()) {
+                        // What wakes it next is its phase already.
+                        self.in_phase = self.cursor.drained();
                         return Poll::Pending;
                     }
                 }

@@ -219,10 +219,13 @@ impl<T: Item> Ring<T> {
         self.ends = self.ends.wrapping_add(1);
         let (head, last) = (self.head, self.ends);
         // One mark at most in one place, so that marks cannot pile up without items.
-        let first = match self.marks.pop_back_if(|mark| mark.seq == head).map(|mark| mark.kind) {
-            Some(MarkKind::End { first, .. }) => first,
+        let first = match self.marks.back() {
+            Some(Mark { seq, kind: MarkKind::End { first, .. } }) if *seq == head => *first,
             _ => last,
         };
+        if self.marks.back().is_some_and(|mark| mark.seq == head) {
+            self.marks.pop_back();
+        }
         self.marks.push_back(Mark { seq: head, kind: MarkKind::End { first, last } });
         if let Some(last) = self.parts.back_mut() {
             last.open = false;

@@ -296,13 +296,18 @@ impl Graph {
         }
     }
 
+    /// Whether nobody publishes, reads or is waited for.
+    pub(super) fn is_unused(&self) -> bool {
+        self.publisher.is_none() && self.readers == 0 && self.grace == Grace::None
+    }
+
     /// What the hub has to do after a change.
     pub(super) fn settle(&mut self) -> Settled {
         if self.dead {
             return Settled::Nothing;
         }
         self.collect();
-        if self.publisher.is_none() && self.readers == 0 && self.grace == Grace::None {
+        if self.is_unused() {
             self.dead = true;
             return Settled::Gone;
         }

@@ -206,6 +206,9 @@ impl Graph {
             self.detach(index, wakes);
         }
         self.watched = false;
+        if self.is_unused() {
+            return None;
+        }
         let lingers = self.entries.iter().flatten().filter_map(|entry| match entry.idle {
             Idle::Since(since) if entry.node.is_some() && entry.downstream == 0 => {
                 Some(since + linger)

@@ -1,0 +1,178 @@
+//! A slow reader costs the ring's bound and its own items, nobody else's.
+
+mod common;
+
+use std::task::Poll;
+use std::time::Duration;
+
+use common::{Frame, Stream, end, ms, poll, read};
+use stream_hub::{Limits, Lost, OnLag, ReadEnd, SubscribeOptions, Writer};
+
+/// Pushes `count` frames, 40 ms apart, a keyframe every 50.
+fn push(stream: &Stream, writer: &mut Writer<Frame>, from: u64, count: u64) {
+    for at in from..from + count {
+        let text = if at % 50 == 0 { format!("key{at}") } else { format!("p{at}") };
+        writer.push(Frame::sized(text, at * 40, 1000), stream.now).unwrap();
+    }
+}
+
+fn held(stream: &Stream) -> (u64, usize, Duration) {
+    let lane = stream.hub.stream(&stream.key).unwrap().lanes.remove(0);
+    (lane.held_items, lane.held_bytes, lane.held_time)
+}
+
+#[test]
+fn without_a_laggard_about_one_gop_is_held() {
+    let stream = Stream::new(Limits::default());
+    let (_publisher, mut writer) = stream.source();
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    for at in 0..1000 {
+        push(&stream, &mut writer, at, 1);
+        read(&mut reader);
+        assert!(held(&stream).0 <= 50 + 128, "{:?}", held(&stream));
+    }
+}
+
+#[test]
+fn a_stalled_reader_does_not_break_the_bound_in_bytes() {
+    let limits = Limits { lane_bytes: 200_000, ..Default::default() };
+    let stream = Stream::new(limits);
+    let (_publisher, mut writer) = stream.source();
+    push(&stream, &mut writer, 0, 10);
+    let mut stalled = stream.reader::<Frame>(SubscribeOptions::default());
+    let mut live = stream.reader::<Frame>(SubscribeOptions::default());
+    assert_eq!(read(&mut live).len(), 10);
+    let mut most = 0;
+    for at in 10..2000 {
+        push(&stream, &mut writer, at, 1);
+        assert_eq!(read(&mut live).len(), 1);
+        assert!(held(&stream).1 <= 200_000);
+        most = most.max(held(&stream).1);
+    }
+    // It is allowed what the bound allows, less a segment or two; what is lost holds back nothing.
+    assert!(most >= 170_000, "{most}");
+    assert!(held(&stream).1 <= 100_000, "{:?}", held(&stream));
+    let Poll::Ready(Ok(batch)) = poll(&mut stalled) else { panic!("nothing to read") };
+    assert_eq!(batch.iter().next().unwrap().text, "key1950");
+    assert_eq!(batch.gap(), Some(Lost { items: 1950 }));
+}
+
+#[test]
+fn a_stalled_reader_does_not_break_the_bound_in_time() {
+    let limits = Limits { lane_time: ms(4000), ..Default::default() };
+    let stream = Stream::new(limits);
+    let (_publisher, mut writer) = stream.source();
+    push(&stream, &mut writer, 0, 10);
+    let _stalled = stream.reader::<Frame>(SubscribeOptions::default());
+    let mut most = Duration::ZERO;
+    for at in 10..1000 {
+        push(&stream, &mut writer, at, 1);
+        assert!(held(&stream).2 <= ms(4000));
+        most = most.max(held(&stream).2);
+    }
+    assert!(most >= ms(3500), "{most:?}");
+}
+
+#[test]
+fn a_reader_within_the_bound_loses_nothing() {
+    let stream = Stream::new(Limits::default());
+    let (_publisher, mut writer) = stream.source();
+    push(&stream, &mut writer, 0, 1);
+    let mut slow = stream.reader::<Frame>(SubscribeOptions::default());
+    push(&stream, &mut writer, 1, 700);
+    assert_eq!(read(&mut slow).len(), 701);
+    assert_eq!(slow.stats().lost, 0);
+    // And once it has caught up, what it held back goes.
+    push(&stream, &mut writer, 701, 1);
+    read(&mut slow);
+    push(&stream, &mut writer, 702, 1);
+    assert!(held(&stream).0 <= 178, "{:?}", held(&stream));
+}
+
+#[test]
+fn a_laggard_resumes_at_the_latest_join_point_and_is_told_once() {
+    let limits = Limits { lane_bytes: 100_000, ..Default::default() };
+    let stream = Stream::new(limits);
+    let (_publisher, mut writer) = stream.source();
+    writer.push(Frame::new("cfg0a", 0), stream.now).unwrap();
+    writer.push(Frame::new("cfg1a", 0), stream.now).unwrap();
+    push(&stream, &mut writer, 0, 3);
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    assert_eq!(read(&mut reader), ["cfg0a", "cfg1a", "key0", "p1", "p2"]);
+    writer.push(Frame::new("cfg1b", 120), stream.now).unwrap();
+    push(&stream, &mut writer, 3, 220);
+    // Read: 5. Then cfg1b (5), p3 (6) .. key200 (203).
+    let Poll::Ready(Ok(batch)) = poll(&mut reader) else { panic!("nothing to read") };
+    assert_eq!(batch.gap(), Some(Lost { items: 198 }));
+    let texts: Vec<&str> = batch.iter().take(3).map(|frame| frame.text.as_str()).collect();
+    assert_eq!(texts, ["cfg1b", "key200", "p201"], "only the configuration it missed");
+    let Poll::Ready(Ok(batch)) = poll(&mut reader) else { panic!("nothing to read") };
+    assert_eq!(batch.gap(), None, "told once, even if not advanced over");
+    assert_eq!(batch.iter().next().unwrap().text, "cfg1b");
+    assert_eq!((reader.stats().lost, reader.stats().gaps), (198, 1));
+    let stats = stream.hub.stream(&stream.key).unwrap();
+    assert_eq!(stats.lanes[0].lost_items, 198);
+}
+
+#[test]
+fn a_laggard_may_be_closed_instead() {
+    let limits = Limits { lane_bytes: 100_000, ..Default::default() };
+    let stream = Stream::new(limits);
+    let (_publisher, mut writer) = stream.source();
+    push(&stream, &mut writer, 0, 3);
+    let options = SubscribeOptions { on_lag: OnLag::Close, ..Default::default() };
+    let mut reader = stream.reader::<Frame>(options);
+    assert_eq!(read(&mut reader).len(), 3);
+    push(&stream, &mut writer, 3, 220);
+    assert!(matches!(end(&mut reader), Some(ReadEnd::Lagged(Lost { items: 100.. }))));
+    assert!(end(&mut reader).is_some());
+    assert_eq!(reader.stats().gaps, 1);
+}
+
+#[test]
+fn a_gop_longer_than_the_bound_is_cut_and_joiners_wait() {
+    let limits = Limits { lane_bytes: 20_000, ..Default::default() };
+    let stream = Stream::new(limits);
+    let (_publisher, mut writer) = stream.source();
+    let mut live = stream.reader::<Frame>(SubscribeOptions::default());
+    push(&stream, &mut writer, 0, 1);
+    for at in 1..50 {
+        push(&stream, &mut writer, at, 1);
+        read(&mut live);
+    }
+    let mut joiner = stream.reader::<Frame>(SubscribeOptions::default());
+    assert_eq!(read(&mut joiner), [""; 0]);
+    push(&stream, &mut writer, 50, 2);
+    assert_eq!(read(&mut joiner), ["key50", "p51"]);
+    assert_eq!(joiner.stats().lost, 0);
+    assert_eq!(live.stats().lost, 0);
+    let stats = stream.hub.stream(&stream.key).unwrap();
+    assert_eq!((stats.lanes[0].join_points_cut, stats.lanes[0].joins), (1, 2));
+}
+
+#[test]
+fn an_item_larger_than_the_bound_is_held_alone() {
+    let limits = Limits { lane_bytes: 1000, ..Default::default() };
+    let stream = Stream::new(limits);
+    let (_publisher, mut writer) = stream.source();
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    writer.push(Frame::new("key1", 0), stream.now).unwrap();
+    writer.push(Frame::sized("key2", 0, 5000), stream.now).unwrap();
+    assert_eq!(held(&stream), (1, 5000, Duration::ZERO));
+    assert_eq!(read(&mut reader), ["key2"]);
+    writer.push(Frame::new("key3", 0), stream.now).unwrap();
+    assert_eq!(held(&stream).1, 100);
+}
+
+#[test]
+fn a_batch_that_is_kept_stays_whole() {
+    let limits = Limits { lane_bytes: 10_000, ..Default::default() };
+    let stream = Stream::new(limits);
+    let (_publisher, mut writer) = stream.source();
+    push(&stream, &mut writer, 0, 5);
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    let Poll::Ready(Ok(batch)) = poll(&mut reader) else { panic!("nothing to read") };
+    push(&stream, &mut writer, 5, 500);
+    let texts: Vec<&str> = batch.iter().map(|frame| frame.text.as_str()).collect();
+    assert_eq!(texts, ["key0", "p1"], "two segments of a small bound hold an item each");
+}
