@@ -1,7 +1,5 @@
 //! What a push and a wake cost: per reader, without readers, with a converter, and to join.
 
-#![expect(missing_docs, reason = "divan's macros make public items")]
-
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 

@@ -21,7 +21,8 @@ async fn view<T: Item>(mut reader: Reader<T>) -> u64 {
         match reader.batch(4096).await {
             Ok(batch) => {
                 assert_eq!(batch.gap(), None);
-                for item in batch.iter() {
+                // What a converter says at the end has no payload.
+                for item in batch.iter().filter(|item| item.size() > 0) {
                     let next = last.map_or(item.time(), |last| last + Duration::from_millis(1));
                     assert_eq!(item.time(), next);
                     last = Some(item.time());
@@ -119,7 +120,6 @@ fn stress(place: Place) {
         let who = PublisherId::new("a");
         let mut publisher = hub.publish(key.clone(), who, BusyPolicy::Refuse, now).unwrap();
         let mut writer = publisher.track(TrackId(0)).unwrap();
-        // The first item waits until everybody is there to see it or a later join point.
         for at in 0..ITEMS {
             let text = if at % 50 == 0 { "key" } else { "p" };
             writer.push(Frame::sized(text, at, 10), now).unwrap();
@@ -133,10 +133,9 @@ fn stress(place: Place) {
         }
         pause();
         publisher.end();
-        for shard in shards {
-            assert_eq!(shard.join().unwrap(), READERS);
-        }
+        let done: Vec<_> = shards.into_iter().map(|shard| shard.join()).collect();
         hub.close();
+        assert!(done.iter().all(|done| matches!(done, Ok(READERS))), "a viewer failed");
         tasks.join().unwrap();
     });
 }

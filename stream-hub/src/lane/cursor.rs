@@ -165,7 +165,10 @@ impl<T: Item> Ring<T> {
         if !cursor.joining && cursor.next < self.tail() {
             if cursor.on_lag == OnLag::Close {
                 let lost = Lost { items: self.tail() - cursor.next };
-                self.counters.lost += lost.items;
+                // Told again to who asks again, but counted once.
+                if !std::mem::replace(&mut cursor.lagged, true) {
+                    self.counters.lost += lost.items;
+                }
                 return Step::End(ReadEnd::Lagged(lost));
             }
             self.remove(cursor);

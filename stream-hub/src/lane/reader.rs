@@ -73,9 +73,12 @@ impl<T: Item> Lane<T> {
     fn unsubscribe(&self, share: &Arc<Share>, slot: u32, cursor: &mut Cursor<T>) {
         self.ring().remove(cursor);
         let mut shares = self.shares();
-        if share.leave(slot) {
+        let (empty, waker) = share.leave(slot);
+        if empty {
             shares.retain(|other| !Arc::ptr_eq(other, share));
         }
+        drop(shares);
+        drop(waker);
     }
 }
 

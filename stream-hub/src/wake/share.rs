@@ -59,14 +59,17 @@ impl WaitSlot {
         }
     }
 
-    fn set(&mut self, want: Want, waker: &Waker) {
+    /// Returns the waker it had before, to be dropped when no lock is held: it may be the last of
+    /// its task.
+    #[must_use]
+    fn set(&mut self, want: Want, waker: &Waker) -> Option<Waker> {
         self.want = match want {
             Want::Item(seq) => seq,
             Want::Join(seq) => seq | JOIN_BIT,
         };
         match &self.waker {
-            Some(old) if old.will_wake(waker) => {}
-            _ => self.waker = Some(waker.clone()),
+            Some(old) if old.will_wake(waker) => None,
+            _ => self.waker.replace(waker.clone()),
         }
     }
 }
@@ -153,30 +156,29 @@ impl Share {
         })
     }
 
-    /// Takes a reader out; true if none is left.
-    pub(crate) fn leave(&self, slot: u32) -> bool {
+    /// Takes a reader out; true if none is left. Its waker is to be dropped when no lock is held.
+    pub(crate) fn leave(&self, slot: u32) -> (bool, Option<Waker>) {
         let mut state = self.state();
         let waker = state.slots.get_mut(slot as usize).and_then(|slot| {
             self.clear(slot);
             slot.waker.take()
         });
         state.free.push(slot);
-        let empty = state.free.len() == state.slots.len();
-        drop(state);
-        // The last waker of a task may free it, so it goes when no lock is held.
-        drop(waker);
-        empty
+        (state.free.len() == state.slots.len(), waker)
     }
 
     /// Lets a reader wait. False if there is already what it wants.
     pub(crate) fn wait(&self, slot: u32, want: Want, waker: &Waker) -> bool {
-        if let Some(slot) = self.state().slots.get_mut(slot as usize) {
+        let mut state = self.state();
+        let old = state.slots.get_mut(slot as usize).and_then(|slot| {
             self.clear(slot);
             if matches!(want, Want::Join(_)) {
                 self.joiners.fetch_add(1, Ordering::SeqCst);
             }
-            slot.set(want, waker);
-        }
+            slot.set(want, waker)
+        });
+        drop(state);
+        drop(old);
         // A push that came before the slot was set may have looked at it already.
         let there = match want {
             Want::Item(seq) => self.signal.head() > seq,
@@ -198,13 +200,14 @@ impl Share {
     /// Lets a reader that has read up to `next` wait for its phase, even if there is more to read.
     pub(crate) fn wait_phase(self: &Arc<Self>, slot: u32, next: u64, waker: &Waker) {
         let mut state = self.state();
-        if let Some(slot) = state.slots.get_mut(slot as usize) {
+        let old = state.slots.get_mut(slot as usize).and_then(|slot| {
             self.clear(slot);
-            slot.set(Want::Item(next), waker);
-        }
+            slot.set(Want::Item(next), waker)
+        });
         let behind = self.signal.head() > next;
         state.behind |= behind;
         drop(state);
+        drop(old);
         if behind {
             // If no sweep is running, the push that made this reader late is long served.
             let mut wakes = Wakes::default();
@@ -218,9 +221,13 @@ impl Share {
         let mut state = self.state();
         let Some(slot) = state.slots.get_mut(slot as usize) else { return false };
         let waiting = slot.want != NOTHING;
-        if waiting && !slot.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
-            slot.waker = Some(waker.clone());
-        }
+        let old = match &slot.waker {
+            Some(old) if old.will_wake(waker) => None,
+            _ if waiting => slot.waker.replace(waker.clone()),
+            _ => None,
+        };
+        drop(state);
+        drop(old);
         waiting
     }
 
