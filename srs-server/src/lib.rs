@@ -6,5 +6,6 @@ pub mod http;
 pub mod live;
 pub mod media;
 pub mod net;
+pub mod process;
 pub mod rtmp;
 pub mod server;

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use axum::Router;
 use stream_hub::{Hub, Limits};
 use tokio::{
     net::TcpListener,
@@ -85,11 +86,10 @@ pub struct Server {
     tasks: JoinSet<()>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Service {
     Rtmp,
-    Http,
-    Api,
+    Http(Router),
 }
 
 impl Server {
@@ -139,10 +139,11 @@ impl Server {
             closing: watch::Sender::new(false),
             tasks: JoinSet::new(),
         };
-        for (service, bound) in [(Service::Rtmp, rtmp), (Service::Http, http), (Service::Api, api)]
-        {
-            server.serve(service, bound)?;
-        }
+        let media = http::router(server.shared.clone(), http::Site::Media);
+        let api_routes = http::router(server.shared.clone(), http::Site::Api);
+        server.serve(Service::Rtmp, rtmp)?;
+        server.serve(Service::Http(media), http)?;
+        server.serve(Service::Http(api_routes), api)?;
         server.tasks.spawn(keep_house(server.shared.clone()));
         server.tasks.spawn(convert(server.shared.clone()));
         Ok(server)
@@ -153,7 +154,7 @@ impl Server {
             let listener = TcpListener::from_std(listener)?;
             let (shared, shards) = (self.shared.clone(), self.shards.clone());
             let closing = self.closing.subscribe();
-            self.tasks.spawn(accept(service, listener, shared, shards, closing));
+            self.tasks.spawn(accept(service.clone(), listener, shared, shards, closing));
         }
         Ok(())
     }
@@ -237,15 +238,13 @@ async fn accept(
         let shard = shards.least_loaded().clone();
         let peer = Peer { id: shared.new_id(), address, shard: shard.clone() };
         let span = info_span!("conn", id = %peer.id);
-        let (shared, mut closing) = (shared.clone(), closing.clone());
+        let (shared, service, mut closing) = (shared.clone(), service.clone(), closing.clone());
         shard.spawn(span, async move {
             let connection = async {
-                let socket = tokio::net::TcpStream::from_std(socket)?;
-                socket.set_nodelay(true)?;
+                let socket = net::prepare(socket, shared.config.play.send_buffer)?;
                 match service {
                     Service::Rtmp => rtmp::serve(socket, peer, shared).await,
-                    Service::Http => http::serve(socket, peer, shared, http::Site::Media).await,
-                    Service::Api => http::serve(socket, peer, shared, http::Site::Api).await,
+                    Service::Http(router) => http::serve(socket, peer, shared, router).await,
                 }
                 io::Result::Ok(())
             };

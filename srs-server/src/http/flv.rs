@@ -144,7 +144,7 @@ impl FlvBody {
     fn header(&self) -> Option<Bytes> {
         let media = &self.stream.media;
         let (audio, video) = (media.has(TagKind::Audio), media.has(TagKind::Video));
-        if !(audio && video) && !media.is_settled() && self.queued < HEADER_WAIT_BYTES {
+        if !(audio && video || media.is_settled() || self.queued >= HEADER_WAIT_BYTES) {
             return None;
         }
         let mut header = BytesMut::with_capacity(flv_mux::mux::PREFIX_LEN);

@@ -46,7 +46,7 @@ struct Connection {
 }
 
 /// Serves one connection until it ends.
-pub async fn serve<S>(socket: S, peer: Peer, shared: Arc<Shared>, site: Site)
+pub async fn serve<S>(socket: S, peer: Peer, shared: Arc<Shared>, router: Router)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -60,7 +60,6 @@ where
     };
     let close = connection.close.clone();
     let timeout = shared.config.request_timeout;
-    let router = router(shared, site);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(connection.clone());
@@ -82,7 +81,7 @@ where
 }
 
 /// The routes of a port.
-fn router(shared: Arc<Shared>, site: Site) -> Router {
+pub fn router(shared: Arc<Shared>, site: Site) -> Router {
     match site {
         Site::Media => flv::router(shared),
         Site::Api => api::router(shared),

@@ -53,7 +53,7 @@ impl Clock {
     /// The stream's time of a frame with the publisher's timestamp `raw`, read at `now`.
     pub(super) fn time(&mut self, kind: TagKind, raw: u32, now: Instant) -> Duration {
         let start = self.start;
-        let state = self.state.get_or_insert_with(|| State {
+        let state = self.state.get_or_insert(State {
             raw,
             unwrapped: 0,
             offset: start,

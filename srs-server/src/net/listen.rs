@@ -3,15 +3,19 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    time::Duration,
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::TcpStream;
 use tracing::{info, warn};
 
 use crate::config::Listen;
 
 /// Connections the kernel may hold for us before we accept them.
 const BACKLOG: i32 = 4096;
+/// Silence after which the kernel asks whether the peer is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// An address that could not be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +90,21 @@ fn open(address: SocketAddr) -> io::Result<Bound> {
     let listener = TcpListener::from(socket);
     let address = listener.local_addr()?;
     Ok(Bound { listener, address })
+}
+
+/// Sets up an accepted socket on the current runtime.
+///
+/// The send buffer is bounded, since it is memory that each viewer takes; a peer that vanished
+/// without a word is found by keep-alive, for a player may have nothing to say for hours.
+///
+/// # Errors
+/// The socket is gone already.
+pub fn prepare(socket: std::net::TcpStream, send_buffer: usize) -> io::Result<TcpStream> {
+    let options = SockRef::from(&socket);
+    options.set_tcp_nodelay(true)?;
+    options.set_send_buffer_size(send_buffer)?;
+    options.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE))?;
+    TcpStream::from_std(socket)
 }
 
 #[cfg(test)]

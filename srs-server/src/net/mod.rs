@@ -5,5 +5,5 @@ mod listen;
 mod shard;
 
 pub use guard::{Counters, Guarded};
-pub use listen::{BindError, Bound, bind};
+pub use listen::{BindError, Bound, bind, prepare};
 pub use shard::{Shard, Shards};
