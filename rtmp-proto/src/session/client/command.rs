@@ -151,7 +151,7 @@ impl ClientSession {
         let failed = level == "error";
         match self.state {
             State::Closed => return,
-            State::Starting(msid) if !failed && self.is_start(&code) => self.started(msid),
+            State::Starting(msid) if !failed && self.is_start(&code) => return self.started(msid),
             State::Starting(_) | State::Connecting | State::CreatingStream if failed => {
                 return self.reject(&info);
             }
