@@ -89,7 +89,7 @@ fn call(msid: u32, name: &str, id: f64, argument: Value) -> (u32, String, f64, O
 
 #[test]
 fn connect_goes_first_and_alone() {
-    let mut client = Scripted::new(Purpose::publish());
+    let client = Scripted::new(Purpose::publish());
     assert_eq!(client.sent.len(), 1);
     let connect = decode(&client.sent[0]);
     assert_eq!((connect.name.as_str(), connect.transaction_id), ("connect", 1.0));
