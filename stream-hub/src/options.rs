@@ -7,8 +7,8 @@ use crate::{TrackId, Variant};
 /// Where a new reader starts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Start {
-    /// At the latest join point held, after the configuration in force there; the next one if
-    /// none is held.
+    /// At the latest join point held, after the configuration in force there. If none is held, at
+    /// the first one to come, however late the reader looks.
     #[default]
     LatestJoinPoint,
     /// At the next join point to come, after the configuration in force there.
@@ -34,8 +34,7 @@ pub enum OnUnpublish {
     /// It reads what is left and waits for the next publisher.
     #[default]
     Wait,
-    /// It reads what is left and ends with [`ReadEnd::Ended`](crate::ReadEnd::Ended); what is left
-    /// for a reader that has not looked since the first join point came is nothing. A reader that
+    /// It reads what is left and ends with [`ReadEnd::Ended`](crate::ReadEnd::Ended). A reader that
     /// comes before any publisher waits for the first one.
     End,
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::batch::{Batch, Replay, Span};
 use super::config::{self, Configs};
-use super::ring::{MarkKind, Ring};
+use super::ring::{Join, MarkKind, Ring};
 use crate::{Item, Lost, OnLag, OnUnpublish, ReadEnd, Start};
 
 /// [`Cursor::counted`] of a reader that holds nothing back.
-const NOWHERE: u64 = u64::MAX;
+pub(super) const NOWHERE: u64 = u64::MAX;
 
 /// A reader's place in its lane.
 pub(crate) struct Cursor<T> {
@@ -18,6 +18,9 @@ pub(crate) struct Cursor<T> {
     pub(super) from: u64,
     /// Where the ring counts this reader, see [`Ring::enter`].
     counted: u64,
+    /// The ring's head when this reader began to wait for a join point, see [`Ring::wait_join`];
+    /// [`NOWHERE`] while it doesn't wait.
+    pub(super) since: u64,
     /// Discontinuities before this item have been told; [`NOWHERE`] before the first join.
     told: u64,
     /// The stream ended since the last batch: the next one is discontinuous.
@@ -82,6 +85,7 @@ impl<T: Item> Ring<T> {
             next: 0,
             from: 0,
             counted: NOWHERE,
+            since: NOWHERE,
             told: NOWHERE,
             broken: false,
             replay: None,
@@ -96,7 +100,10 @@ impl<T: Item> Ring<T> {
         };
         match start {
             Start::LatestJoinPoint => _ = self.join(&mut cursor),
-            Start::NextJoinPoint => cursor.from = self.head,
+            Start::NextJoinPoint => {
+                cursor.from = self.head;
+                self.wait_join(&mut cursor);
+            }
             Start::Live => {
                 let configs = self.configs.clone();
                 cursor.told = self.head;
@@ -108,18 +115,22 @@ impl<T: Item> Ring<T> {
 
     /// Takes a reader out.
     pub(super) fn remove(&mut self, cursor: &mut Cursor<T>) {
+        self.stop_waiting(cursor);
         if cursor.counted != NOWHERE {
             self.leave(std::mem::replace(&mut cursor.counted, NOWHERE));
         }
+        self.trim();
     }
 
-    /// Moves a joining reader to the latest join point, if it may start there.
-    /// Returns how many items it lost by lagging.
+    /// Moves a joining reader to the first join point since it waits, else to the latest, if it
+    /// may start there; else it waits. Returns how many items it lost by lagging.
     fn join(&mut self, cursor: &mut Cursor<T>) -> u64 {
-        let Some(join) = self.join.as_ref().filter(|join| join.seq >= cursor.from) else {
+        let first = self.stop_waiting(cursor).filter(|join| join.seq >= cursor.from);
+        let latest = self.join.as_ref().filter(|join| join.seq >= cursor.from);
+        let Some(Join { seq, configs }) = first.or_else(|| latest.cloned()) else {
+            self.wait_join(cursor);
             return 0;
         };
-        let (seq, configs) = (join.seq, join.configs.clone());
         let lost = if cursor.lagged { seq.saturating_sub(cursor.next) } else { 0 };
         self.counters.lost += lost;
         self.counters.joins += u64::from(!cursor.lagged);
@@ -214,7 +225,8 @@ impl<T: Item> Ring<T> {
             });
             // A mark that is gone lies before the tail.
             let (seq, last) = mark.unwrap_or((self.tail(), next));
-            let reached = cursor.joining || (cursor.next >= seq && !cursor.has_replay());
+            let at = if cursor.joining { self.first_join(cursor) } else { Some(cursor.next) };
+            let reached = at.is_none_or(|at| at >= seq) && !cursor.has_replay();
             if mark.is_some() && !reached {
                 return Ok(Some(seq));
             }

@@ -6,6 +6,7 @@ mod cursor;
 mod reader;
 mod ring;
 mod segment;
+mod waiting;
 
 use std::any::{Any, type_name};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::config::{self, Configs};
 use super::segment::{Held, SLOTS, Segment};
+use super::waiting::Waiting;
 use crate::{Item, Limits, ReadEnd};
 
 /// A bound is this many segments at least, so that evicting one is a small step.
@@ -16,7 +17,7 @@ pub(super) struct Part<T> {
     pub(super) segment: Arc<Segment<T>>,
     pub(super) len: usize,
     /// Readers whose cursor was last seen here.
-    readers: u32,
+    pub(super) readers: u32,
     bytes: usize,
     first: Duration,
     open: bool,
@@ -32,10 +33,16 @@ impl<T> Part<T> {
     }
 }
 
-/// The latest join point and the configuration in force there.
+/// A join point and the configuration in force there.
 pub(super) struct Join<T> {
     pub(super) seq: u64,
     pub(super) configs: Configs<T>,
+}
+
+impl<T> Clone for Join<T> {
+    fn clone(&self) -> Self {
+        Self { seq: self.seq, configs: Arc::clone(&self.configs) }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +74,9 @@ pub(crate) struct Counters {
 pub(crate) struct Ring<T> {
     pub(super) parts: VecDeque<Part<T>>,
     pub(super) head: u64,
+    /// The latest join point.
     pub(super) join: Option<Join<T>>,
+    pub(super) waiting: Waiting<T>,
     pub(super) configs: Configs<T>,
     pub(super) marks: VecDeque<Mark>,
     pub(super) ends: u32,
@@ -87,6 +96,7 @@ impl<T: Item> Ring<T> {
             parts: VecDeque::new(),
             head: 0,
             join: None,
+            waiting: Waiting::default(),
             configs: Arc::default(),
             marks: VecDeque::new(),
             ends: 0,
@@ -125,7 +135,9 @@ impl<T: Item> Ring<T> {
         let at = self.open_part(size, time);
         let seq = self.head;
         if item.is_join_point() {
-            self.join = Some(Join { seq, configs: self.configs.clone() });
+            let join = Join { seq, configs: self.configs.clone() };
+            self.parts[at].readers += self.waiting.arrive(&join);
+            self.join = Some(join);
         }
         if let Some(slot) = item.config_slot() {
             self.configs = config::with(&self.configs, seq, slot, &item);
@@ -199,6 +211,11 @@ impl<T: Item> Ring<T> {
         }
         while self.marks.front().is_some_and(|mark| mark.seq < tail) {
             self.marks.pop_front();
+        }
+        while let Some((seq, readers)) = self.waiting.pass(tail) {
+            if let Some(at) = self.find(seq) {
+                self.parts[at].readers += readers;
+            }
         }
     }
 

@@ -1,0 +1,83 @@
+//! A reader that waits for a join point starts at the first one, however late it looks.
+
+mod common;
+
+use std::task::Poll;
+
+use common::{Frame, Stream, poll, read};
+use stream_hub::{Limits, OnUnpublish, ReadEnd, SubscribeOptions, Writer};
+
+fn push(writer: &mut Writer<Frame>, stream: &Stream, texts: &[&str]) {
+    for text in texts {
+        writer.push(Frame::new(*text, 0), stream.now).unwrap();
+    }
+}
+
+#[test]
+fn a_waiting_reader_misses_nothing_from_the_first_join_point_on() {
+    let stream = Stream::new(Limits::default());
+    let mut early = stream.reader::<Frame>(SubscribeOptions::default());
+    let (_publisher, mut writer) = stream.source();
+    push(&mut writer, &stream, &["cfg0", "p"]);
+    let mut second = stream.reader::<Frame>(SubscribeOptions::default());
+    // As audio does it: every item is a join point.
+    push(&mut writer, &stream, &["key1", "key2", "cfg1", "key3"]);
+    let mut late = stream.reader::<Frame>(SubscribeOptions::default());
+    assert_eq!(read(&mut early), ["cfg0", "key1", "key2", "cfg1", "key3"]);
+    assert_eq!(read(&mut second), ["cfg0", "key1", "key2", "cfg1", "key3"]);
+    assert_eq!(read(&mut late), ["cfg0", "cfg1", "key3"]);
+}
+
+#[test]
+fn what_a_waiting_reader_has_to_come_is_held_and_then_let_go() {
+    let stream = Stream::new(Limits::default());
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    let gone = stream.reader::<Frame>(SubscribeOptions::default());
+    let (_publisher, mut writer) = stream.source();
+    let held = || stream.hub.stream(&stream.key).unwrap().lanes[0].held_items;
+    for _ in 0..300 {
+        push(&mut writer, &stream, &["key"]);
+    }
+    assert_eq!(held(), 300);
+    assert_eq!(read(&mut reader).len(), 300);
+    assert_eq!(held(), 300, "another reader has not looked yet");
+    drop(gone);
+    push(&mut writer, &stream, &["key"]);
+    assert_eq!(read(&mut reader).len(), 1);
+    push(&mut writer, &stream, &["key"]);
+    assert!(held() < 100, "{} items held", held());
+}
+
+#[test]
+fn a_first_join_point_that_went_over_the_bound_gives_way_to_the_next() {
+    let stream = Stream::new(Limits { lane_bytes: 10_000, ..Limits::default() });
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    let (_publisher, mut writer) = stream.source();
+    push(&mut writer, &stream, &["key1"]);
+    for _ in 0..150 {
+        push(&mut writer, &stream, &["p"]);
+    }
+    assert_eq!(read(&mut reader), [""; 0]);
+    push(&mut writer, &stream, &["key2", "p", "key3"]);
+    assert_eq!(read(&mut reader), ["key2", "p", "key3"]);
+}
+
+#[test]
+fn a_stream_that_ended_before_the_first_look_is_read_to_its_end() {
+    let mut stream = Stream::new(Limits::default());
+    let options = |on_unpublish| SubscribeOptions { on_unpublish, ..Default::default() };
+    let mut ending = stream.reader::<Frame>(options(OnUnpublish::End));
+    let mut waiting = stream.reader::<Frame>(options(OnUnpublish::Wait));
+    let (publisher, mut writer) = stream.source();
+    push(&mut writer, &stream, &["cfg0", "key", "p"]);
+    publisher.end();
+    stream.pass(common::ms(1));
+    for reader in [&mut ending, &mut waiting] {
+        let Poll::Ready(Ok(batch)) = poll(reader) else { panic!("nothing to read") };
+        let texts: Vec<_> = batch.iter().map(|frame| frame.text.as_str()).collect();
+        assert_eq!(texts, ["cfg0", "key", "p"]);
+        reader.advance(3);
+    }
+    assert!(matches!(poll(&mut ending), Poll::Ready(Err(ReadEnd::Ended))));
+    assert!(poll(&mut waiting).is_pending());
+}
