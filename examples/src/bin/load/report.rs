@@ -1,0 +1,182 @@
+//! What is counted, while it runs and at the end.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use serde::Serialize;
+
+use crate::histogram::{Histogram, Percentiles};
+
+/// A number that all clients add to.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Relaxed);
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What the progress line shows.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) connected: Counter,
+    pub(crate) started: Counter,
+    pub(crate) ended_early: Counter,
+    pub(crate) messages: Counter,
+    pub(crate) bytes: Counter,
+}
+
+/// What all clients write to.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) progress: Progress,
+    join: Mutex<Histogram>,
+    latency: Mutex<Histogram>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let (join, latency) = (Mutex::new(Histogram::new()), Mutex::new(Histogram::new()));
+        Self { progress: Progress::default(), join, latency }
+    }
+}
+
+impl Shared {
+    /// From `play` to the first keyframe.
+    pub(crate) fn join(&self) -> MutexGuard<'_, Histogram> {
+        self.join.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Of players: from the publisher to here. Of publishers: from due to sent.
+    pub(crate) fn latency(&self) -> MutexGuard<'_, Histogram> {
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one client has seen.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct ClientReport {
+    pub(crate) index: u32,
+    /// The server has let it play or publish.
+    pub(crate) started: bool,
+    /// Messages with audio, video or data.
+    pub(crate) messages: u64,
+    /// Bytes of their payloads.
+    pub(crate) bytes: u64,
+    /// Timestamps lower than the one before in the same track.
+    pub(crate) out_of_order: u64,
+    /// Messages with the mark of this program's publisher.
+    pub(crate) stamped: u64,
+    /// Places where such messages are missing, and how many are.
+    pub(crate) gaps: u64,
+    pub(crate) lost: u64,
+    /// Messages that came twice or late.
+    pub(crate) repeated: u64,
+    /// From `play` to the first keyframe.
+    pub(crate) join_ms: Option<f64>,
+    /// Why it ended before its time.
+    pub(crate) ended_early: Option<String>,
+}
+
+impl ClientReport {
+    pub(crate) fn new(index: u32) -> Self {
+        Self { index, ..Self::default() }
+    }
+}
+
+/// The least, the greatest and the sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Spread {
+    total: u64,
+    min: u64,
+    max: u64,
+}
+
+/// What is printed at the end.
+#[derive(Debug, Serialize)]
+pub(crate) struct Summary {
+    mode: &'static str,
+    url: String,
+    clients: u32,
+    seconds: u64,
+    /// Clients that the server has let play or publish.
+    started: u32,
+    /// Clients that did not last to the end, and why.
+    ended_early: u32,
+    reasons: BTreeMap<String, u32>,
+    /// Of all clients.
+    messages: Spread,
+    bytes: Spread,
+    out_of_order: u64,
+    stamped: u64,
+    gaps: u64,
+    lost: u64,
+    repeated: u64,
+    /// From `play` to the first keyframe.
+    join_ms: Option<Percentiles>,
+    /// From the publisher's write to the player's read, without what was replayed at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<Percentiles>,
+    /// How much later than due a publisher's frames were sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late_ms: Option<Percentiles>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    per_client: Vec<ClientReport>,
+}
+
+impl Summary {
+    pub(crate) fn new(
+        is_play: bool,
+        clients: &crate::arguments::Clients,
+        reports: Vec<ClientReport>,
+        shared: &Shared,
+    ) -> Self {
+        let mut reasons = BTreeMap::new();
+        for reason in reports.iter().filter_map(|report| report.ended_early.as_ref()) {
+            *reasons.entry(reason.clone()).or_default() += 1;
+        }
+        let sum = |field: fn(&ClientReport) -> u64| reports.iter().map(field).sum();
+        let spread = |field: fn(&ClientReport) -> u64| Spread {
+            total: sum(field),
+            min: reports.iter().map(field).min().unwrap_or(0),
+            max: reports.iter().map(field).max().unwrap_or(0),
+        };
+        let latency = shared.latency().percentiles();
+        Self {
+            mode: if is_play { "rtmp-play" } else { "rtmp-publish" },
+            url: clients.url.to_string(),
+            clients: clients.clients,
+            seconds: clients.seconds,
+            started: sum(|report| report.started.into()) as u32,
+            ended_early: sum(|report| report.ended_early.is_some().into()) as u32,
+            reasons,
+            messages: spread(|report| report.messages),
+            bytes: spread(|report| report.bytes),
+            out_of_order: sum(|report| report.out_of_order),
+            stamped: sum(|report| report.stamped),
+            gaps: sum(|report| report.gaps),
+            lost: sum(|report| report.lost),
+            repeated: sum(|report| report.repeated),
+            join_ms: shared.join().percentiles(),
+            latency_ms: latency.filter(|_| is_play),
+            late_ms: latency.filter(|_| !is_play),
+            per_client: if clients.per_client { reports } else { Vec::new() },
+        }
+    }
+
+    /// Whether every client was let in, lasted to the end, and missed nothing.
+    pub(crate) fn is_clean(&self) -> bool {
+        let faults = self.gaps + self.repeated + self.out_of_order + u64::from(self.ended_early);
+        self.started == self.clients && faults == 0
+    }
+}

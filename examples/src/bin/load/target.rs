@@ -1,0 +1,108 @@
+//! Where to connect to, and from where.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use rtmp_proto::RtmpUrl;
+use thiserror::Error;
+use tokio::{
+    net::{TcpSocket, TcpStream, lookup_host},
+    time::timeout,
+};
+
+/// A source address has some 28,000 ports to one target; this many are safely free.
+const CLIENTS_PER_ADDRESS: u32 = 20_000;
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Error)]
+pub(crate) enum TargetError {
+    #[error("{0}: rtmps is not supported")]
+    Secure(RtmpUrl),
+    #[error("{host}: {source}")]
+    Lookup { host: String, source: io::Error },
+    #[error("{host}: no such host")]
+    NoAddress { host: String },
+    #[error("{host} is {address}: only loopback addresses are allowed")]
+    NotLoopback { host: String, address: IpAddr },
+}
+
+/// A server on this machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target(SocketAddr);
+
+impl Target {
+    /// Finds the server; refuses every address but those of this machine.
+    pub(crate) async fn of(url: &RtmpUrl) -> Result<Self, TargetError> {
+        if url.secure {
+            return Err(TargetError::Secure(url.clone()));
+        }
+        let host = url.host.clone();
+        let lookup = timeout(LOOKUP_TIMEOUT, lookup_host((url.host.as_str(), url.port))).await;
+        let found = lookup
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(|source| TargetError::Lookup { host: host.clone(), source })?;
+        let mut first = None;
+        for address in found {
+            if !address.ip().to_canonical().is_loopback() {
+                return Err(TargetError::NotLoopback { host, address: address.ip() });
+            }
+            // A name with both kinds means IPv4: it has many addresses to come from.
+            if first.is_none_or(|first: SocketAddr| first.is_ipv6() && address.is_ipv4()) {
+                first = Some(address);
+            }
+        }
+        first.map(Self).ok_or(TargetError::NoAddress { host })
+    }
+
+    /// Connects client `index`, from 127.0.0.1 or, where there are more than its ports, from
+    /// 127.0.0.2 and so on.
+    pub(crate) async fn connect(self, index: u32) -> io::Result<TcpStream> {
+        let socket = match self.0 {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        if self.0.is_ipv4() && index >= CLIENTS_PER_ADDRESS {
+            socket.bind((source_of(index), 0).into())?;
+        }
+        let stream = socket.connect(self.0).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+fn source_of(index: u32) -> IpAddr {
+    let first = u32::from(Ipv4Addr::LOCALHOST);
+    Ipv4Addr::from(first + index / CLIENTS_PER_ADDRESS).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn target(url: &str) -> Result<Target, TargetError> {
+        Target::of(&RtmpUrl::parse(url).unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn only_this_machine_is_a_target() {
+        for host in ["127.0.0.1", "127.3.2.1", "[::1]", "[::ffff:127.0.0.1]"] {
+            target(&format!("rtmp://{host}/live/s")).await.unwrap();
+        }
+        for host in ["192.0.2.1", "0.0.0.0", "[2001:db8::1]", "[::ffff:192.0.2.1]"] {
+            let error = target(&format!("rtmp://{host}/live/s")).await.unwrap_err();
+            assert!(matches!(error, TargetError::NotLoopback { .. }), "{error}");
+        }
+        let error = target("rtmps://127.0.0.1/live/s").await.unwrap_err();
+        assert!(matches!(error, TargetError::Secure(_)), "{error}");
+    }
+
+    #[test]
+    fn sources_change_before_their_ports_run_out() {
+        assert_eq!(source_of(19_999), IpAddr::from([127, 0, 0, 1]));
+        assert_eq!(source_of(20_000), IpAddr::from([127, 0, 0, 2]));
+        assert_eq!(source_of(999_999), IpAddr::from([127, 0, 0, 50]));
+    }
+}
