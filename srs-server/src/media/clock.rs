@@ -15,7 +15,9 @@ const RESUME_STEP_MS: i64 = 40;
 ///
 /// The clock starts at 0 with the stream, goes on where it was when a publisher returns,
 /// crosses the 32-bit wrap, and never runs backwards within audio or within video. Audio and
-/// video share one offset, so that what lay between them stays.
+/// video share one offset, so that what lay between them stays. Where that makes no sense (one
+/// track has jumped and the other has not yet, or their clocks never had anything in common)
+/// each has its own, until the other's fits again.
 #[derive(Debug)]
 pub(super) struct Clock {
     /// Where the first frame goes.
@@ -28,14 +30,19 @@ struct State {
     /// The publisher's last timestamp, and the same unwrapped to 64 bits.
     raw: u32,
     unwrapped: i64,
-    /// What is added to an unwrapped timestamp, ms.
-    offset: i64,
     /// The greatest time given out, and when.
     latest: i64,
     at: Instant,
-    /// The last time given out per track.
-    audio: Option<i64>,
-    video: Option<i64>,
+    audio: Option<Track>,
+    video: Option<Track>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Track {
+    /// What is added to an unwrapped timestamp, ms.
+    offset: i64,
+    /// The last time given out.
+    time: i64,
 }
 
 impl Clock {
@@ -56,7 +63,6 @@ impl Clock {
         let state = self.state.get_or_insert(State {
             raw,
             unwrapped: 0,
-            offset: start,
             latest: start,
             at: now,
             audio: None,
@@ -66,21 +72,26 @@ impl Clock {
         state.unwrapped += i64::from(raw.wrapping_sub(state.raw).cast_signed());
         state.raw = raw;
 
-        let track = if kind == TagKind::Video { state.video } else { state.audio };
+        let (own, other) = match kind {
+            TagKind::Video => (&mut state.video, state.audio),
+            _ => (&mut state.audio, state.video),
+        };
         let elapsed = now.saturating_duration_since(state.at).as_millis() as i64;
-        let mut time = state.unwrapped + state.offset;
-        let floor = track.unwrap_or(state.latest - REORDER_MS);
-        if time < floor - REORDER_MS || time > state.latest + elapsed + AHEAD_MS {
-            let resumed = state.latest + RESUME_STEP_MS;
-            state.offset += resumed - time;
-            time = resumed;
-        }
-        time = time.max(track.unwrap_or(start));
-        if kind == TagKind::Video {
-            state.video = Some(time);
-        } else {
-            state.audio = Some(time);
-        }
+        let floor = own.map_or(state.latest - REORDER_MS, |own| own.time) - REORDER_MS;
+        let ceiling = state.latest + elapsed + AHEAD_MS;
+        let expected = own.map_or(state.latest, |own| own.time);
+        // The track's own offset; after a jump the other's, if it has jumped as far before.
+        let offset = [own.map(|own| own.offset), other.map(|other| other.offset)]
+            .into_iter()
+            .flatten()
+            .filter(|offset| (floor..=ceiling).contains(&(state.unwrapped + offset)))
+            .min_by_key(|offset| (state.unwrapped + offset).abs_diff(expected))
+            .unwrap_or(match (&own, other) {
+                (None, None) => start - state.unwrapped,
+                _ => state.latest + RESUME_STEP_MS - state.unwrapped,
+            });
+        let time = (state.unwrapped + offset).max(own.map_or(start, |own| own.time));
+        *own = Some(Track { offset, time });
         if time >= state.latest {
             state.latest = time;
             state.at = now;
@@ -129,6 +140,56 @@ mod tests {
         let mut clock = Clock::new(None);
         let frames = [(Video, 0), (Video, 3_600_000), (Video, 3_600_040)];
         assert_eq!(times(&mut clock, &frames), [0, 40, 80]);
+    }
+
+    #[test]
+    fn a_track_that_jumps_later_than_the_other_finds_it_again() {
+        let mut clock = Clock::new(None);
+        let frames = [
+            (Video, 60_000),
+            (Audio, 60_010),
+            (Video, 0),
+            // Still from before the jump.
+            (Audio, 60_033),
+            (Video, 40),
+            (Audio, 13),
+            (Audio, 36),
+            (Video, 80),
+        ];
+        assert_eq!(times(&mut clock, &frames), [0, 10, 50, 33, 90, 63, 86, 130]);
+    }
+
+    #[test]
+    fn a_jump_that_only_one_track_can_tell_from_a_step_moves_both() {
+        let mut clock = Clock::new(None);
+        // Video is 10,020 ms ahead of the latest time, and so has jumped; audio only 9,960.
+        let frames = [(Video, 0), (Audio, 10), (Video, 10_030), (Audio, 10_010), (Video, 10_070)];
+        assert_eq!(times(&mut clock, &frames), [0, 10, 50, 30, 90]);
+    }
+
+    #[test]
+    fn a_track_that_comes_late_and_counts_from_its_own_zero_does_not_move_the_other() {
+        for late in [2_000, 20_000, 3_600_000] {
+            let mut clock = Clock::new(None);
+            let now = Instant::now();
+            clock.time(Audio, 0, now);
+            let then = now + Duration::from_millis(late.into());
+            let frames = [(Audio, late), (Video, 0), (Audio, late + 23), (Video, 40)];
+            let times = frames.map(|(kind, raw)| clock.time(kind, raw, then).as_millis());
+            let late = u128::from(late);
+            assert_eq!(times, [late, late + 40, late + 23, late + 80]);
+        }
+    }
+
+    #[test]
+    fn tracks_with_nothing_in_common_both_go_at_their_own_pace() {
+        let mut clock = Clock::new(None);
+        let frames: Vec<_> = (0..100)
+            .flat_map(|n| [(Video, 3_000_000_000 + n * 40), (Audio, 1_000 + n * 40)])
+            .collect();
+        let times = times(&mut clock, &frames);
+        assert_eq!(times[..4], [0, 40, 40, 80]);
+        assert_eq!(times[198..], [99 * 40, 99 * 40 + 40]);
     }
 
     #[test]
