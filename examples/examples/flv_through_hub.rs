@@ -83,7 +83,7 @@ fn run(from: &str, to: &str) -> Result<u64, Box<dyn Error>> {
         loop {
             let tag = demuxer.poll_tag();
             if let Ok(Some(tag)) = tag {
-                writer.push(Frame(clock.on_stream(tag)), Instant::now())?;
+                writer.push(clock.on_stream(tag), Instant::now())?;
                 tags += 1;
                 // The reader keeps up, so that the lane need not hold a whole file.
                 write_ready(&mut reader, &mut output)?;
@@ -123,19 +123,22 @@ fn write_ready(reader: &mut Reader<FlvTag>, out: &mut impl Write) -> Result<(), 
     Ok(())
 }
 
-/// Makes a stream's times start at 0, with the first audio or video tag.
+/// Makes a stream's times start at 0, with the first frame.
 #[derive(Default)]
 struct Clock {
     start: Option<u32>,
 }
 
 impl Clock {
-    fn on_stream(&mut self, tag: Tag) -> Tag {
-        let start = match tag.kind {
-            TagKind::Audio | TagKind::Video => *self.start.get_or_insert(tag.timestamp),
-            _ => self.start.unwrap_or(tag.timestamp),
-        };
-        Tag { timestamp: tag.timestamp.saturating_sub(start), ..tag }
+    fn on_stream(&mut self, tag: Tag) -> Frame {
+        let mut frame = Frame(tag);
+        // Metadata and sequence headers have no time of their own, and often that of a file.
+        if frame.config_slot().is_none() {
+            self.start.get_or_insert(frame.0.timestamp);
+        }
+        let start = self.start.unwrap_or(frame.0.timestamp);
+        frame.0.timestamp = frame.0.timestamp.saturating_sub(start);
+        frame
     }
 }
 

@@ -1,0 +1,8 @@
+//! Every program of this package, run for real. They need ffmpeg and ffprobe.
+
+mod flv_through_hub;
+mod load;
+mod mini_server;
+mod relay;
+mod rtmp_events;
+mod support;

@@ -1,0 +1,191 @@
+//! What the tests share: programs as processes, ffmpeg and ffprobe, and folders that go away.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// The path of an example, which `cargo test` has built.
+pub(crate) fn example(name: &str) -> PathBuf {
+    // target/PROFILE/deps/programs-HASH
+    let tests = std::env::current_exe().unwrap();
+    let profile = tests.parent().and_then(Path::parent).unwrap();
+    let path = profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(path.exists(), "{path:?} is missing: cargo build -p examples --examples");
+    path
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(program: impl AsRef<Path>, arguments: &[&str]) -> Output {
+    Command::new(program.as_ref()).args(arguments).output().unwrap()
+}
+
+/// What a program said, whether or not it is text.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A folder that goes away with the test.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Relaxed);
+        let path = std::env::temp_dir().join(format!("examples-{}-{number}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A process that ends with the test.
+pub(crate) struct Running(Child);
+
+impl Running {
+    pub(crate) fn start(program: impl AsRef<Path>, arguments: &[&str]) -> Self {
+        let child = Command::new(program.as_ref())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+
+    pub(crate) fn ffmpeg(arguments: &[&str]) -> Self {
+        Self::start("ffmpeg", &[&["-v", "error", "-y"], arguments].concat())
+    }
+
+    /// The `mini_server` and the address of its streams.
+    pub(crate) fn mini_server() -> (Self, String) {
+        let mut server = Self::start(example("mini_server"), &["127.0.0.1:0"]);
+        let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
+        let line = lines.next().unwrap().unwrap();
+        // Its further words are read, so that it can go on talking.
+        std::thread::spawn(move || lines.for_each(drop));
+        let address = line.strip_prefix("listening on ").unwrap();
+        (server, format!("rtmp://{address}/live"))
+    }
+
+    /// As Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        assert!(run("kill", &["-INT", &self.0.id().to_string()]).status.success());
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Waits for its end, and takes what it has said on standard output.
+    pub(crate) fn finish(mut self) -> (ExitStatus, String) {
+        let status = wait_for("end of a program", || self.0.try_wait().unwrap());
+        let mut said = String::new();
+        if let Some(mut stdout) = self.0.stdout.take() {
+            std::io::Read::read_to_string(&mut stdout, &mut said).unwrap();
+        }
+        (status, said)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until `ready` gives something; half a minute at most.
+#[track_caller]
+pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "no {what}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// A port that nobody uses.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Waits until somebody listens, without connecting: `ffmpeg -listen` takes one connection.
+pub(crate) fn wait_for_listener(port: u16) {
+    let entry = format!(":{port:04X} 00000000:0000 0A");
+    wait_for("listener", || {
+        fs::read_to_string("/proc/net/tcp").unwrap().contains(&entry).then_some(())
+    });
+}
+
+/// Makes an FLV file of `seconds` with a keyframe each second; `codecs` come on top.
+pub(crate) fn clip(folder: &Folder, name: &str, seconds: &str, codecs: &[&str]) -> String {
+    let path = folder.path(name);
+    #[rustfmt::skip]
+    let inputs = [
+        "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=25",
+        "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100",
+        "-pix_fmt", "yuv420p", "-g", "25", "-preset", "ultrafast", "-t", seconds,
+    ];
+    let made = run("ffmpeg", &[&inputs, codecs, &["-f", "flv", &path]].concat());
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    path
+}
+
+/// A packet as ffprobe sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Packet {
+    pub(crate) dts: i64,
+    pub(crate) pts: i64,
+    pub(crate) is_key: bool,
+    /// Of its payload.
+    pub(crate) hash: String,
+}
+
+/// The packets of a file: `v` for video, `a` for audio.
+pub(crate) fn packets(path: &str, kind: &str) -> Vec<Packet> {
+    #[rustfmt::skip]
+    let probed = run("ffprobe", &[
+        "-v", "error", "-select_streams", kind, "-show_data_hash", "md5",
+        "-show_entries", "packet=pts,dts,flags,data_hash", "-of", "csv=p=0:nk=1", path,
+    ]);
+    assert!(probed.status.success(), "{path}: {}", text(&probed.stderr));
+    text(&probed.stdout)
+        .lines()
+        .map(|line| {
+            let fields: Vec<_> = line.split(',').collect();
+            let [pts, dts, flags, hash] = fields[..] else { panic!("{line}") };
+            Packet {
+                dts: dts.parse().unwrap(),
+                pts: pts.parse().unwrap(),
+                is_key: flags.starts_with('K'),
+                hash: hash.to_owned(),
+            }
+        })
+        .collect()
+}
+
+pub(crate) fn hashes(packets: &[Packet]) -> Vec<&str> {
+    packets.iter().map(|packet| packet.hash.as_str()).collect()
+}
