@@ -27,8 +27,9 @@ impl Aggregate {
 
     /// The next audio, video or data message; `None` at the end. Parts of other types are skipped.
     ///
-    /// The first part has the aggregate's timestamp, the others keep their distance to it. Payloads are slices of the
-    /// aggregate. Back pointers are skipped unread, and the last may be missing.
+    /// The first part has the aggregate's timestamp, the others keep their distance to it. Payloads are copies: whoever
+    /// keeps a small part does not keep the whole aggregate with it. Back pointers are skipped unread, and the last may
+    /// be missing.
     ///
     /// # Errors
     ///
@@ -60,6 +61,7 @@ impl Aggregate {
                 }
                 _ => continue,
             };
+            let payload = Bytes::copy_from_slice(&payload);
             return Ok(Some(MediaMessage { kind, timestamp, payload }));
         }
         Ok(None)
@@ -97,6 +99,15 @@ mod tests {
                 (MediaKind::Data, 90, b"d")
             ]
         );
+    }
+
+    #[test]
+    fn a_part_does_not_keep_the_aggregate() {
+        let wire = Bytes::from([part(8, 0, b"a"), part(7, 0, &[0; 9000])].concat());
+        let mut aggregate = Aggregate::new(0, wire.clone());
+        let _small = aggregate.next_message().unwrap().unwrap();
+        drop(aggregate);
+        assert!(wire.is_unique());
     }
 
     #[test]

@@ -6,8 +6,8 @@ use super::outbox::{Outbox, Output};
 use super::{SendError, SessionError};
 use crate::chunk::{ChunkReader, ChunkWriter, EncodeError, MediaEncoder};
 use crate::message::{
-    Acknowledgement, BandwidthLimit, Body, Command, ControlMessage, Message, SetChunkSize,
-    SetPeerBandwidth, UserControl, WindowAcknowledgementSize,
+    Acknowledgement, Aggregate, BandwidthLimit, Body, Command, ControlMessage, Message,
+    SetChunkSize, SetPeerBandwidth, UserControl, WindowAcknowledgementSize,
 };
 use crate::{ChunkStreamId, Limits, MediaMessage, MessageStreamId};
 
@@ -168,10 +168,25 @@ impl<E> Link<E> {
 
     /// The next whole message of the peer.
     pub(super) fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, SessionError> {
-        if self.outbox.pending() > self.output_limit {
+        self.check_output()?;
+        Ok(self.reader.read(input)?)
+    }
+
+    /// Fails once more output waits than the limit allows.
+    fn check_output(&self) -> Result<(), SessionError> {
+        if self.outbox.held() > self.output_limit {
             return Err(SessionError::OutputFull { limit: self.output_limit });
         }
-        Ok(self.reader.read(input)?)
+        Ok(())
+    }
+
+    /// The next part of an aggregate: one message of the peer can hold a million, each of which becomes an event.
+    pub(super) fn next_part(
+        &self,
+        aggregate: &mut Aggregate,
+    ) -> Result<Option<MediaMessage>, SessionError> {
+        self.check_output()?;
+        Ok(aggregate.next_message()?)
     }
 
     /// Acknowledges what was received, once it is half a window: a peer that stops at a full one never has to wait.

@@ -11,6 +11,9 @@ pub enum Output<E> {
     Event(E),
 }
 
+/// Room for this many is kept in an empty queue; more is given back, so that a burst is not paid for ever after.
+const KEPT: usize = 64;
+
 /// Keeps bytes and events in order until they are polled.
 #[derive(Debug)]
 pub(super) struct Outbox<E> {
@@ -33,20 +36,32 @@ impl<E> Outbox<E> {
     pub(super) fn push_event(&mut self, event: E) {
         if !self.wire.is_empty() {
             self.queued_bytes = self.queued_bytes.saturating_add(self.wire.len());
-            self.queue.push_back(Output::Transmit(self.wire.split().freeze()));
+            self.queue.push_back(Output::Transmit(std::mem::take(&mut self.wire).freeze()));
         }
         self.queue.push_back(Output::Event(event));
     }
 
+    /// The next, oldest first. Nothing is kept of the buffer that bytes were written to: most sessions are idle.
     pub(super) fn pop(&mut self) -> Option<Output<E>> {
-        match self.queue.pop_front() {
+        let output = self.queue.pop_front();
+        if self.queue.is_empty() && self.queue.capacity() > KEPT {
+            self.queue = VecDeque::new();
+        }
+        match output {
             Some(Output::Transmit(bytes)) => {
                 self.queued_bytes = self.queued_bytes.saturating_sub(bytes.len());
                 Some(Output::Transmit(bytes))
             }
-            None if !self.wire.is_empty() => Some(Output::Transmit(self.wire.split().freeze())),
+            None if !self.wire.is_empty() => {
+                Some(Output::Transmit(std::mem::take(&mut self.wire).freeze()))
+            }
             event => event,
         }
+    }
+
+    /// What is held until it is polled: bytes, and the room that events take without their payloads.
+    pub(super) fn held(&self) -> usize {
+        self.queue.len().saturating_mul(size_of::<Output<E>>()).saturating_add(self.pending())
     }
 
     /// The bytes that wait to be polled.
@@ -79,5 +94,17 @@ mod tests {
             ]
         );
         assert_eq!(outbox.pending(), 0);
+    }
+
+    #[test]
+    fn a_burst_of_events_is_counted_and_its_room_given_back() {
+        let mut outbox = Outbox::new();
+        for event in 0..10_000_u32 {
+            outbox.push_event(event);
+        }
+        assert_eq!(outbox.held(), 10_000 * size_of::<Output<u32>>());
+        while outbox.pop().is_some() {}
+        assert_eq!(outbox.held(), 0);
+        assert!(outbox.queue.capacity() <= KEPT);
     }
 }

@@ -180,7 +180,7 @@ impl ClientSession {
                 _ => self.media(media(MediaKind::Data, data.into_payload())),
             },
             Body::Aggregate(mut aggregate) => {
-                while let Some(message) = aggregate.next_message()? {
+                while let Some(message) = self.link.next_part(&mut aggregate)? {
                     self.media(message);
                 }
             }

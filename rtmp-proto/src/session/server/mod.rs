@@ -194,7 +194,7 @@ impl ServerSession {
             Body::Video(payload) => self.media(msid, media(MediaKind::Video, payload)),
             Body::Data(data) => self.media(msid, media(MediaKind::Data, data.into_payload())),
             Body::Aggregate(mut aggregate) => {
-                while let Some(message) = aggregate.next_message()? {
+                while let Some(message) = self.link.next_part(&mut aggregate)? {
                     self.media(msid, message);
                 }
             }
