@@ -9,7 +9,7 @@ use rtmp_proto::handshake::HandshakeError;
 use rtmp_proto::message::{Message, MessageError};
 use rtmp_proto::{
     ChunkStreamId, ClientConfig, ClientSession, Limits, MediaKind, MessageType, Output, Purpose,
-    RtmpUrl, ServerConfig, ServerEvent, ServerSession, SessionError,
+    RtmpUrl, ServerConfig, ServerEvent, ServerOutput, ServerSession, SessionError,
 };
 use support::*;
 
@@ -103,7 +103,7 @@ fn sixteen_mebibytes_announced_hold_what_arrived() {
     let error = ChunkError::MessageTooLong {
         type_id: MessageType::COMMAND_AMF0,
         length: 0xff_ffff,
-        limit: 256 * 1024,
+        limit: 64 * 1024,
     };
     // The chunk of video is still open: it takes the next 78 bytes.
     let bytes = [&[1; 78][..], &header].concat();
@@ -131,6 +131,34 @@ fn values_nested_ten_thousand_deep() {
         error,
         Err(SessionError::Message(MessageError::Amf0(amf0::DecodeError::TooDeep {
             limit: 32,
+            ..
+        })))
+    ));
+}
+
+#[test]
+fn an_aggregate_of_a_million_parts() {
+    let mut server = Scripted::publishing();
+    let part = [8, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0xaf, 0, 0, 0, 12];
+    let bomb = Message {
+        type_id: MessageType::AGGREGATE,
+        payload: part.repeat(1_000_000).into(),
+        ..media_message(ONE, MediaKind::Audio, 0, b"")
+    };
+    let limit = Limits::default().output_bytes;
+    assert_eq!(server.send(&bomb), Err(SessionError::OutputFull { limit }));
+    assert!(server.events.len() * size_of::<ServerOutput>() <= limit + 1024);
+}
+
+#[test]
+fn values_without_end_in_a_command() {
+    let mut server = Scripted::shaken(ServerConfig::default());
+    let nulls = amf0::Value::StrictArray(vec![amf0::Value::Null; 2000]);
+    let error = server.send(&command(CONTROL, "connect", 1.0, nulls, vec![]));
+    assert!(matches!(
+        error,
+        Err(SessionError::Message(MessageError::Amf0(amf0::DecodeError::TooManyValues {
+            limit: 1024,
             ..
         })))
     ));

@@ -12,6 +12,7 @@ use crate::{ChunkStreamId, Limits, MessageType};
 #[derive(Debug)]
 pub struct ChunkReader {
     media_bytes: u32,
+    data_bytes: u32,
     command_bytes: u32,
     chunk_streams: usize,
     partial_bytes: usize,
@@ -39,6 +40,7 @@ impl ChunkReader {
     pub fn new(limits: &Limits) -> Self {
         Self {
             media_bytes: limits.media_bytes,
+            data_bytes: limits.data_bytes,
             command_bytes: limits.command_bytes,
             chunk_streams: limits.chunk_streams,
             partial_bytes: limits.partial_bytes,
@@ -148,6 +150,10 @@ impl ChunkReader {
                 MessageType::AUDIO | MessageType::VIDEO | MessageType::AGGREGATE => {
                     self.media_bytes
                 }
+                MessageType::DATA_AMF0
+                | MessageType::DATA_AMF3
+                | MessageType::SHARED_OBJECT_AMF0
+                | MessageType::SHARED_OBJECT_AMF3 => self.data_bytes,
                 _ => self.command_bytes,
             };
             if stream.length > limit {
@@ -431,15 +437,12 @@ mod tests {
 
     #[test]
     fn lengths_have_limits_by_type() {
-        let command = read_all(&full(3, 0, 0x4_0001, 20));
-        assert_eq!(
-            command,
-            Err(ChunkError::MessageTooLong {
-                type_id: MessageType::COMMAND_AMF0,
-                length: 0x4_0001,
-                limit: 0x4_0000
-            })
-        );
+        for (type_id, limit) in [(20, 0x1_0000), (17, 0x1_0000), (4, 0x1_0000), (18, 0x4_0000)] {
+            assert_eq!(read_all(&full(3, 0, limit, type_id)), Ok(vec![]));
+            let (type_id, length) = (MessageType(type_id), limit + 1);
+            let error = ChunkError::MessageTooLong { type_id, length, limit };
+            assert_eq!(read_all(&full(3, 0, length, type_id.0)), Err(error));
+        }
         assert_eq!(read_all(&full(4, 0, 0xff_ffff, 9)), Ok(vec![]));
     }
 
