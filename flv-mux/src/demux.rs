@@ -66,6 +66,9 @@ enum State {
     Failed(DemuxError),
 }
 
+/// Room for this many is kept when all tags are polled; more is given back.
+const KEPT_TAGS: usize = 64;
+
 /// A body longer than this is allocated in steps, as its bytes arrive, and not on the word of its
 /// header.
 const FIRST_ALLOCATION: usize = 64 * 1024;
@@ -99,7 +102,11 @@ impl Demuxer {
     ///
     /// [`DemuxError`] after the last tag before the fault, and again at every later call.
     pub fn poll_tag(&mut self) -> Result<Option<Tag>, DemuxError> {
-        match (self.tags.pop_front(), &self.state) {
+        let tag = self.tags.pop_front();
+        if self.tags.is_empty() && self.tags.capacity() > KEPT_TAGS {
+            self.tags = VecDeque::new();
+        }
+        match (tag, &self.state) {
             (Some(tag), _) => Ok(Some(tag)),
             (None, State::Failed(error)) => Err(*error),
             (None, _) => Ok(None),
@@ -297,6 +304,17 @@ mod tests {
             Tag::new(TagKind::Script, 0, Bytes::new()),
             Tag::new(TagKind::Audio, 7, Bytes::from_static(&[0xaf, 1, 0x21])),
         ]
+    }
+
+    #[test]
+    fn room_for_a_burst_of_tags_is_given_back() {
+        let mut demuxer = Demuxer::new(Limits::default());
+        demuxer.receive(FILE);
+        for _ in 0..1000 {
+            demuxer.receive(&FILE[13..28]);
+        }
+        assert_eq!(tags(&mut demuxer).len(), 1002);
+        assert!(demuxer.tags.capacity() <= KEPT_TAGS);
     }
 
     #[test]
