@@ -285,3 +285,26 @@ fn a_push_wakes_a_group_once() {
     _ = group.wake_due(stream.now);
     assert!(group.poll_dirty(&mut cx).is_pending());
 }
+
+#[test]
+fn a_group_rests_when_its_last_reader_is_gone() {
+    let mut shard = Shard::new();
+    for _ in 0..5 {
+        shard.join(Window::Fixed(ms(200)), 10);
+        shard.run(ms(500), true);
+        shard.viewers.clear();
+    }
+    shard.run(ms(500), true);
+    assert_eq!(shard.next, None, "nobody is left to wake");
+    let passes = shard.passes;
+    shard.run(ms(2000), true);
+    assert_eq!(shard.passes, passes);
+}
+
+#[test]
+fn a_window_may_be_as_long_as_one_likes() {
+    let mut shard = Shard::new();
+    shard.join(Window::Fixed(Duration::MAX), 2);
+    shard.run(ms(500), true);
+    assert!(shard.viewers.iter().all(|viewer| viewer.wakes <= 1));
+}

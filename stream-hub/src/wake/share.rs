@@ -21,6 +21,9 @@ const JOIN: u8 = 2;
 /// Everybody is to look again: the stream ended, the lane failed.
 const ALL: u8 = 4;
 
+/// Longer windows are cut to this, so that the clock's range is never left.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 /// Marks a wish for a join point instead of any item.
 const JOIN_BIT: u64 = 1 << 63;
 const NOTHING: u64 = u64::MAX;
@@ -86,6 +89,11 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Whether no reader is in. Such a share is not entered again: its lane drops it.
+    fn is_empty(&self) -> bool {
+        self.free.len() == self.slots.len()
+    }
+
     /// Wakes the readers in a range of slots that have something to read.
     pub(super) fn wake(&mut self, from: usize, to: usize, share: &Share) {
         let head = share.signal.head();
@@ -135,11 +143,12 @@ impl Share {
 
     /// The window now; zero for every item.
     pub(super) fn window(&self) -> Duration {
-        match (&self.group, self.window) {
+        let window = match (&self.group, self.window) {
             (None, _) | (_, Window::Every) => Duration::ZERO,
             (_, Window::Fixed(window)) => window,
             (Some((_, pace)), Window::Auto) => pace.window(),
-        }
+        };
+        window.min(LONGEST)
     }
 
     /// Whether readers that have read everything wait for their phase of a window.
@@ -164,7 +173,7 @@ impl Share {
             slot.waker.take()
         });
         state.free.push(slot);
-        (state.free.len() == state.slots.len(), waker)
+        (state.is_empty(), waker)
     }
 
     /// Lets a reader wait. False if there is already what it wants.
@@ -289,6 +298,10 @@ impl Share {
     /// Wakes those who are due; says when to come again. Called on the group's thread.
     pub(super) fn service(&self, now: Instant) -> Option<Instant> {
         let mut state = self.state();
+        if state.is_empty() {
+            // Its lane has let go of it: nothing more will come.
+            return None;
+        }
         if self.flags.fetch_and(!ALL, Ordering::AcqRel) & ALL != 0 {
             for slot in state.slots.iter_mut().filter(|slot| slot.want != NOTHING) {
                 self.release(slot);
