@@ -35,6 +35,30 @@ pub(crate) struct HubInner {
     closed: AtomicBool,
 }
 
+/// Why there is no stream of a name.
+enum NoStream {
+    TooMany { limit: usize },
+    HubClosed,
+}
+
+impl From<NoStream> for PublishError {
+    fn from(why: NoStream) -> Self {
+        match why {
+            NoStream::TooMany { limit } => Self::TooManyStreams { limit },
+            NoStream::HubClosed => Self::HubClosed,
+        }
+    }
+}
+
+impl From<NoStream> for SubscribeError {
+    fn from(why: NoStream) -> Self {
+        match why {
+            NoStream::TooMany { limit } => Self::TooManyStreams { limit },
+            NoStream::HubClosed => Self::HubClosed,
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -63,23 +87,31 @@ impl HubInner {
         }
     }
 
-    /// The stream of a key, new if need be; `None` if there are too many.
-    fn stream(self: &Arc<Self>, key: &StreamKey) -> Option<Arc<Stream>> {
+    /// The stream of a key, new if need be.
+    fn stream(self: &Arc<Self>, key: &StreamKey) -> Result<Arc<Stream>, NoStream> {
         let mut streams = lock(&self.streams);
-        if let Some(stream) = streams.get(key) {
-            return Some(Arc::clone(stream));
+        if self.closed.load(Ordering::Acquire) {
+            return Err(NoStream::HubClosed);
         }
-        if streams.len() >= self.limits.streams {
-            return None;
+        if let Some(stream) = streams.get(key) {
+            return Ok(Arc::clone(stream));
+        }
+        let limit = self.limits.streams;
+        if streams.len() >= limit {
+            return Err(NoStream::TooMany { limit });
         }
         let stream = Arc::new(Stream::new(key.clone(), self));
         streams.insert(key.clone(), Arc::clone(&stream));
-        Some(stream)
+        Ok(stream)
     }
 
     fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        let streams = std::mem::take(&mut *lock(&self.streams));
+        let streams = {
+            let mut streams = lock(&self.streams);
+            // Under the lock: no stream comes after.
+            self.closed.store(true, Ordering::Release);
+            std::mem::take(&mut *streams)
+        };
         let watched = std::mem::take(&mut *lock(&self.watched));
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         for stream in streams.values() {
@@ -158,11 +190,7 @@ impl Hub {
         now: Instant,
     ) -> Result<Publisher, PublishError> {
         loop {
-            if self.0.closed.load(Ordering::Acquire) {
-                return Err(PublishError::HubClosed);
-            }
-            let limit = self.0.limits.streams;
-            let stream = self.0.stream(&key).ok_or(PublishError::TooManyStreams { limit })?;
+            let stream = self.0.stream(&key)?;
             let fence = Arc::default();
             let result = stream.change(|graph, wakes| {
                 (!graph.dead).then(|| {
@@ -197,11 +225,7 @@ impl Hub {
     ) -> Result<Reader<T>, SubscribeError> {
         let registry = self.0.registry();
         loop {
-            if self.0.closed.load(Ordering::Acquire) {
-                return Err(SubscribeError::HubClosed);
-            }
-            let limit = self.0.limits.streams;
-            let stream = self.0.stream(key).ok_or(SubscribeError::TooManyStreams { limit })?;
+            let stream = self.0.stream(key)?;
             let cx = Resolver { stream: &stream, hub: &self.0, registry: &registry };
             let result = stream.change(|graph, wakes| {
                 (!graph.dead).then(|| {

@@ -117,7 +117,10 @@ impl WakeGroup {
             return Poll::Ready(());
         }
         if !queue.waker.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
-            queue.waker = Some(cx.waker().clone());
+            let old = queue.waker.replace(cx.waker().clone());
+            // It may be the last of a task that holds readers: no lock is held then.
+            drop(queue);
+            drop(old);
         }
         Poll::Pending
     }
