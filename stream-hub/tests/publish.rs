@@ -294,3 +294,21 @@ fn the_last_handle_closes_the_hub() {
     assert_eq!(end(&mut reader), Some(ReadEnd::HubClosed));
     assert_eq!(writer.push(Frame::new("p", 0), now), Err(Fenced));
 }
+
+#[test]
+fn a_grace_may_be_endless() {
+    let limits = Limits { grace: Duration::MAX, linger: Duration::MAX, ..Default::default() };
+    let mut stream = Stream::new(limits);
+    let (publisher, mut writer) = stream.source();
+    let mut reader = stream.reader::<Frame>(ENDING);
+    push(&stream, &mut writer, "key", 0);
+    assert_eq!(read(&mut reader), ["key"]);
+    drop(publisher);
+    for _ in 0..3 {
+        stream.pass(Duration::from_secs(1_000_000));
+    }
+    assert_eq!(end(&mut reader), None);
+    let (_publisher, mut writer) = stream.source();
+    push(&stream, &mut writer, "key2", 0);
+    assert_eq!(read(&mut reader), ["key2"]);
+}

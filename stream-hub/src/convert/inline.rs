@@ -4,7 +4,7 @@ use std::any::Any;
 use std::mem;
 use std::sync::Arc;
 
-use super::{Convert, Output};
+use super::{Convert, Output, contained};
 use crate::lane::Lane;
 use crate::stream::Graph;
 use crate::wake::Wakes;
@@ -21,7 +21,7 @@ pub(crate) trait InlineNode: Send {
         graph: &mut Graph,
         wakes: &mut Wakes,
     ) -> Result<(), ConvertError>;
-    fn gap(&mut self, graph: &mut Graph, wakes: &mut Wakes);
+    fn gap(&mut self, graph: &mut Graph, wakes: &mut Wakes) -> Result<(), ConvertError>;
     fn end(&mut self, graph: &mut Graph, wakes: &mut Wakes);
 }
 
@@ -47,7 +47,7 @@ impl<In: Item, Out: Item> Inline<In, Out> {
 impl<In: Item, Out: Item> InlineNode for Inline<In, Out> {
     fn replay(&mut self, graph: &mut Graph, wakes: &mut Wakes) -> Result<(), ConvertError> {
         for (track, item) in mem::take(&mut self.backlog) {
-            let result = self.convert.push(track, &item, &mut self.out);
+            let result = contained(|| self.convert.push(track, &item, &mut self.out));
             self.flush(graph, wakes);
             result?;
         }
@@ -62,18 +62,26 @@ impl<In: Item, Out: Item> InlineNode for Inline<In, Out> {
         wakes: &mut Wakes,
     ) -> Result<(), ConvertError> {
         let Some(item) = item.downcast_ref::<In>() else { return Ok(()) };
-        let result = self.convert.push(input, item, &mut self.out);
+        let result = contained(|| self.convert.push(input, item, &mut self.out));
         self.flush(graph, wakes);
         result
     }
 
-    fn gap(&mut self, graph: &mut Graph, wakes: &mut Wakes) {
-        self.convert.gap(Lost { items: 0 }, &mut self.out);
+    fn gap(&mut self, graph: &mut Graph, wakes: &mut Wakes) -> Result<(), ConvertError> {
+        let result = contained(|| {
+            self.convert.gap(Lost { items: 0 }, &mut self.out);
+            Ok(())
+        });
         self.flush(graph, wakes);
+        result
     }
 
     fn end(&mut self, graph: &mut Graph, wakes: &mut Wakes) {
-        self.convert.end(&mut self.out);
+        // The lane ends now, whether this went well or not.
+        _ = contained(|| {
+            self.convert.end(&mut self.out);
+            Ok::<_, ConvertError>(())
+        });
         self.flush(graph, wakes);
     }
 }

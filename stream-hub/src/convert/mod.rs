@@ -4,12 +4,25 @@ mod inline;
 mod registry;
 mod task;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 pub(crate) use inline::InlineNode;
 pub(crate) use registry::{Registry, Start, Started};
 pub use task::ConvertTask;
 pub(crate) use task::TaskNode;
 
 use crate::{ConvertError, Item, Lost, TrackId};
+
+/// Runs a part of a converter; its panic is its failure, and ends nothing but its lane.
+///
+/// Unwind safety is given by not using a converter again once it has failed.
+fn contained<R, E: From<ConvertError>>(work: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(ConvertError::new(format!("panic: {}", text.unwrap_or_default())).into())
+    })
+}
 
 /// Where a converter runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +43,7 @@ pub trait Convert<In: Item, Out: Item>: Send {
     /// # Errors
     ///
     /// An error ends the derived lane with [`Unavailable::Failed`](crate::Unavailable::Failed),
-    /// not the stream.
+    /// not the stream. So does a panic, in any of the converter's functions.
     fn push(
         &mut self,
         input: TrackId,

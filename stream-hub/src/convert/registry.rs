@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::inline::Inline;
 use super::task::{self, ConvertTask, TaskNode};
-use super::{Convert, InlineNode, Output, Place};
+use super::{Convert, InlineNode, Output, Place, contained};
 use crate::lane::{AnyLane, Lane};
 use crate::stream::Stream;
 use crate::{Item, Limits, StreamInfo, TrackId, Unavailable, Variant};
@@ -61,7 +61,7 @@ impl Registry {
         + 'static,
     ) {
         let start = move |start: Start<'_>| {
-            let convert = make(&start.info, start.variant)?;
+            let convert = contained(|| make(&start.info, start.variant))?;
             let lane = typed::<Out>(start.output)?;
             let inputs = start.inputs.into_iter();
             let inputs: Vec<_> = inputs

@@ -7,11 +7,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use super::{Convert, Output};
+use super::{Convert, Output, contained};
 use crate::lane::{AnyLane, Lane};
 use crate::stream::Stream;
 use crate::wake::Wakes;
-use crate::{Item, Lost, OnUnpublish, ReadEnd, Reader, SubscribeOptions, TrackId, Unavailable};
+use crate::{
+    ConvertError, Item, OnUnpublish, ReadEnd, Reader, SubscribeOptions, TrackId, Unavailable,
+};
 
 /// Items converted in one poll: between two, other tasks have their turn.
 const ITEMS_PER_POLL: usize = 16;
@@ -52,7 +54,7 @@ pub(crate) struct At {
 /// A task's end in its stream.
 pub(crate) trait TaskNode: Send + Sync {
     /// The source has another track.
-    fn add_input(&self, track: TrackId, lane: Arc<dyn AnyLane>);
+    fn add_input(&self, track: TrackId, lane: Arc<dyn AnyLane>, wakes: &mut Wakes);
     /// The result is no longer wanted.
     fn cancel(&self, wakes: &mut Wakes);
 }
@@ -81,17 +83,15 @@ fn reader<In: Item>(lane: &Arc<Lane<In>>) -> Reader<In> {
 }
 
 impl<In: Item> TaskNode for Link<In> {
-    fn add_input(&self, track: TrackId, lane: Arc<dyn AnyLane>) {
+    fn add_input(&self, track: TrackId, lane: Arc<dyn AnyLane>, wakes: &mut Wakes) {
         let lane: Arc<dyn Any + Send + Sync> = lane;
         let Ok(lane) = lane.downcast::<Lane<In>>() else { return };
         let mut state = self.state();
         if !state.over {
             state.new.push((track, reader(&lane)));
         }
-        let waker = state.waker.take();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
+        if let Some(waker) = state.waker.take() {
+            wakes.add(waker);
         }
     }
 
@@ -175,24 +175,22 @@ impl<In: Item, Out: Item> Work<In, Out> {
                 }
             };
             turn = Turn::Progress;
-            if let Some(lost) = batch.gap() {
-                self.convert.gap(lost, &mut self.out);
-            }
-            if batch.discontinuity() {
-                if batch.gap().is_none() {
-                    self.convert.gap(Lost::default(), &mut self.out);
-                }
-                if !self.flush(true) {
+            let mut result = Ok(());
+            if batch.discontinuity() || batch.gap().is_some() {
+                result = contained(|| {
+                    self.convert.gap(batch.gap().unwrap_or_default(), &mut self.out);
+                    Ok(())
+                });
+                if batch.discontinuity() && !self.flush(true) {
                     return Turn::Over;
                 }
             }
             let items = batch.len().min(ITEMS_PER_POLL);
-            let mut result = Ok(());
-            for item in batch.iter().take(items) {
-                result = self.convert.push(track, item, &mut self.out);
-                if result.is_err() {
-                    break;
-                }
+            if result.is_ok() {
+                let mut items = batch.iter().take(items);
+                result = contained(|| {
+                    items.try_for_each(|item| self.convert.push(track, item, &mut self.out))
+                });
             }
             drop(batch);
             if let Some((_, reader)) = self.inputs.get_mut(at) {
@@ -207,7 +205,11 @@ impl<In: Item, Out: Item> Work<In, Out> {
             at += 1;
         }
         if self.inputs.is_empty() {
-            self.convert.end(&mut self.out);
+            // The lane ends now, whether this goes well or not.
+            _ = contained(|| {
+                self.convert.end(&mut self.out);
+                Ok::<_, ConvertError>(())
+            });
             self.flush(false);
             if let Some(stream) = self.stream.upgrade() {
                 stream.task_ended(self.at.index, self.at.serial);

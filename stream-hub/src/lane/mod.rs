@@ -90,7 +90,7 @@ pub(crate) trait AnyLane: Any + Send + Sync {
     /// The stream ended for good.
     fn end(&self, wakes: &mut Wakes);
     /// Another producer goes on.
-    fn discontinuity(&self);
+    fn discontinuity(&self, wakes: &mut Wakes);
     /// Readers get nothing more.
     fn close(&self, end: ReadEnd, wakes: &mut Wakes);
     /// A closed lane has a producer again.
@@ -104,10 +104,9 @@ impl<T: Item> AnyLane for Lane<T> {
         self.change(wakes, Ring::end);
     }
 
-    fn discontinuity(&self) {
-        let mut ring = self.ring();
-        ring.discontinuity();
-        self.signal.set_join(ring.join_seq());
+    fn discontinuity(&self, wakes: &mut Wakes) {
+        // A reader may still have to read up to here, and not know it yet.
+        self.change(wakes, Ring::discontinuity);
     }
 
     fn close(&self, end: ReadEnd, wakes: &mut Wakes) {
@@ -115,7 +114,11 @@ impl<T: Item> AnyLane for Lane<T> {
     }
 
     fn reopen(&self) {
-        self.ring().close(None);
+        let mut ring = self.ring();
+        ring.close(None);
+        // What comes next does not follow from what the last producer left.
+        ring.discontinuity();
+        self.signal.set_join(ring.join_seq());
     }
 
     fn counts(&self) -> LaneCounts {

@@ -226,8 +226,9 @@ impl Graph {
     ) -> Option<R> {
         let mut node = self.inline(index)?.take()?;
         let result = work(node.as_mut(), self, wakes);
-        if let Some(place) = self.inline(index) {
-            *place = Some(node);
+        match self.inline(index) {
+            Some(place) => *place = Some(node),
+            None => wakes.dispose(node),
         }
         Some(result)
     }
@@ -264,8 +265,10 @@ impl Graph {
                 entry.downstream = entry.downstream.saturating_sub(1);
             }
         }
-        if let Body::Task(task) = node.body {
-            task.cancel(wakes);
+        match node.body {
+            Body::Task(task) => task.cancel(wakes),
+            Body::Inline(Some(node)) => wakes.dispose(node),
+            Body::Inline(None) => {}
         }
     }
 
@@ -284,15 +287,16 @@ impl Graph {
     /// Marks a lane and those made inline from it: another producer goes on.
     pub(crate) fn broken(&mut self, index: usize, wakes: &mut Wakes) {
         for output in self.outputs(index) {
-            if self
-                .with_inline(output, wakes, |node, graph, wakes| node.gap(graph, wakes))
-                .is_some()
-            {
-                self.broken(output, wakes);
+            let told = self.with_inline(output, wakes, |node, graph, wakes| node.gap(graph, wakes));
+            match told {
+                Some(Ok(())) => self.broken(output, wakes),
+                Some(Err(error)) => self.fail(output, &error.into(), wakes),
+                // A task reads of it in the lane.
+                None => {}
             }
         }
         if let Some(entry) = self.entry(index) {
-            entry.lane.discontinuity();
+            entry.lane.discontinuity(wakes);
         }
     }
 

@@ -25,6 +25,7 @@ pub(super) enum Grace {
     /// Since the last look at the clock.
     Lately,
     Until(Instant),
+    Endless,
 }
 
 impl Graph {
@@ -96,7 +97,7 @@ impl Graph {
                 entry.lane.reopen();
             }
         }
-        self.attach_input(index, cx.registry);
+        self.attach_input(index, cx.registry, wakes);
         self.resolve_all(cx, wakes);
         let lane = self.lane(index).ok_or(PublishError::TooManyLanes { limit: lanes })?;
         Ok((index, lane))
@@ -177,7 +178,8 @@ impl Graph {
     /// Looks at the clock; says when to look again.
     pub(crate) fn tick(&mut self, now: Instant, wakes: &mut Wakes) -> Option<Instant> {
         if self.grace == Grace::Lately {
-            self.grace = Grace::Until(now + self.limits.grace);
+            // A grace beyond the clock's range never ends.
+            self.grace = now.checked_add(self.limits.grace).map_or(Grace::Endless, Grace::Until);
         }
         if matches!(self.grace, Grace::Until(until) if until <= now) {
             self.end(wakes);
@@ -211,9 +213,12 @@ impl Graph {
         }
         let lingers = self.entries.iter().flatten().filter_map(|entry| match entry.idle {
             Idle::Since(since) if entry.node.is_some() && entry.downstream == 0 => {
-                Some(since + linger)
+                since.checked_add(linger)
             }
-            _ => entry.failed.as_ref().and_then(|(_, since)| since.map(|since| since + linger)),
+            _ => entry
+                .failed
+                .as_ref()
+                .and_then(|(_, since)| since.and_then(|since| since.checked_add(linger))),
         });
         let grace = match self.grace {
             Grace::Until(until) => Some(until),

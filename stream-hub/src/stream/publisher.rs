@@ -102,7 +102,10 @@ impl Publisher {
             return Poll::Ready(());
         }
         if !waker.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
-            *waker = Some(cx.waker().clone());
+            let old = waker.replace(cx.waker().clone());
+            // It may be the last of a task that holds a publisher: no lock is held then.
+            drop(waker);
+            drop(old);
         }
         Poll::Pending
     }

@@ -173,7 +173,7 @@ impl Graph {
     }
 
     /// Lets converters that read all source tracks of a type read one more.
-    pub(super) fn attach_input(&mut self, input: usize, registry: &Registry) {
+    pub(super) fn attach_input(&mut self, input: usize, registry: &Registry, wakes: &mut Wakes) {
         let Some((track, lane)) = self.input(input) else { return };
         let Some(item) = self.entry(input).map(|entry| entry.key.item) else { return };
         let mut inline = Vec::new();
@@ -188,7 +188,7 @@ impl Graph {
             added += 1;
             match &node.body {
                 Body::Inline(_) => inline.push(index),
-                Body::Task(task) => task.add_input(track, Arc::clone(&lane)),
+                Body::Task(task) => task.add_input(track, Arc::clone(&lane), wakes),
             }
         }
         if let Some(entry) = self.entry_mut(input) {

@@ -13,18 +13,29 @@ pub(crate) use share::WaitSlot;
 pub(crate) use share::{Kind, Share, Want};
 pub(crate) use signal::Signal;
 
-/// Wakers to call once no lock is held.
+use crate::convert::InlineNode;
+
+/// What is to be done once no lock is held.
 #[derive(Default)]
-pub(crate) struct Wakes(Vec<Waker>);
+pub(crate) struct Wakes {
+    wakers: Vec<Waker>,
+    /// Converters to be dropped: they may hold readers or publishers of the hub.
+    converters: Vec<Box<dyn InlineNode>>,
+}
 
 impl Wakes {
     pub(crate) fn add(&mut self, waker: Waker) {
-        self.0.push(waker);
+        self.wakers.push(waker);
+    }
+
+    pub(crate) fn dispose(&mut self, converter: Box<dyn InlineNode>) {
+        self.converters.push(converter);
     }
 
     pub(crate) fn wake_all(&mut self) {
-        for waker in self.0.drain(..) {
+        for waker in self.wakers.drain(..) {
             waker.wake();
         }
+        self.converters.clear();
     }
 }
