@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use common::{Frame, Stream, end, ms, poll, read};
-use stream_hub::{Limits, Lost, OnLag, ReadEnd, SubscribeOptions, Writer};
+use stream_hub::{BusyPolicy, Limits, Lost, OnLag, ReadEnd, SubscribeOptions, TrackId, Writer};
 
 /// Pushes `count` frames, 40 ms apart, a keyframe every 50.
 fn push(stream: &Stream, writer: &mut Writer<Frame>, from: u64, count: u64) {
@@ -175,4 +175,67 @@ fn a_batch_that_is_kept_stays_whole() {
     push(&stream, &mut writer, 5, 500);
     let texts: Vec<&str> = batch.iter().map(|frame| frame.text.as_str()).collect();
     assert_eq!(texts, ["key0", "p1"], "two segments of a small bound hold an item each");
+}
+
+#[test]
+fn a_reader_that_lags_before_its_first_look_still_gets_the_configuration() {
+    let limits = Limits { lane_bytes: 100_000, ..Default::default() };
+    let stream = Stream::new(limits);
+    let (_publisher, mut writer) = stream.source();
+    for config in ["cfg0", "cfg1"] {
+        writer.push(Frame::new(config, 0), stream.now).unwrap();
+    }
+    push(&stream, &mut writer, 0, 1);
+    let mut never = stream.reader::<Frame>(SubscribeOptions::default());
+    let mut half = stream.reader::<Frame>(SubscribeOptions::default());
+    assert!(poll(&mut half).is_ready());
+    half.advance(1);
+    push(&stream, &mut writer, 1, 210);
+    assert_eq!(read(&mut never)[..3], ["cfg0", "cfg1", "key200"]);
+    assert_eq!(read(&mut half)[..2], ["cfg1", "key200"], "it has had the other");
+    assert_eq!((never.stats().lost, half.stats().lost), (200, 200));
+}
+
+#[test]
+fn a_loss_that_spans_a_takeover_is_told_as_both() {
+    let limits = Limits { lane_bytes: 100_000, ..Default::default() };
+    let stream = Stream::new(limits);
+    let (_first, mut writer) = stream.source();
+    push(&stream, &mut writer, 0, 3);
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    assert_eq!(read(&mut reader).len(), 3);
+    let mut second = stream.publish("b", BusyPolicy::TakeOver);
+    let mut writer = second.track(TrackId(0)).unwrap();
+    push(&stream, &mut writer, 3, 220);
+    let Poll::Ready(Ok(batch)) = poll(&mut reader) else { panic!("nothing to read") };
+    assert_eq!(batch.gap(), Some(Lost { items: 197 }));
+    assert!(batch.discontinuity());
+    reader.advance(batch.len());
+    push(&stream, &mut writer, 223, 1);
+    let Poll::Ready(Ok(batch)) = poll(&mut reader) else { panic!("nothing to read") };
+    assert!(batch.gap().is_none() && !batch.discontinuity(), "told once");
+}
+
+#[test]
+fn a_loss_that_spans_an_end_is_told() {
+    let limits = Limits { lane_bytes: 100_000, ..Default::default() };
+    let stream = Stream::new(limits);
+    let (first, mut writer) = stream.source();
+    push(&stream, &mut writer, 0, 3);
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    let mut other = stream.reader::<Frame>(SubscribeOptions::default());
+    assert_eq!(read(&mut reader).len(), 3);
+    push(&stream, &mut writer, 3, 80);
+    assert_eq!(read(&mut other).len(), 83);
+    push(&stream, &mut writer, 83, 10);
+    first.end();
+    let mut second = stream.publish("b", BusyPolicy::Refuse);
+    let mut writer = second.track(TrackId(0)).unwrap();
+    // The end is still held, for the other reader.
+    push(&stream, &mut writer, 100, 20);
+    let Poll::Ready(Ok(batch)) = poll(&mut reader) else { panic!("nothing to read") };
+    assert_eq!(batch.iter().next().unwrap().text, "key100");
+    assert_eq!(batch.gap(), Some(Lost { items: 90 }));
+    assert!(batch.discontinuity());
+    assert_eq!(reader.stats().lost, 90);
 }

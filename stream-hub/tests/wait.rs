@@ -5,7 +5,9 @@ mod common;
 use std::task::Poll;
 
 use common::{Frame, Stream, poll, read};
-use stream_hub::{Limits, OnUnpublish, ReadEnd, SubscribeOptions, Writer};
+use stream_hub::{
+    BusyPolicy, Limits, OnUnpublish, ReadEnd, Start, SubscribeOptions, TrackId, Writer,
+};
 
 fn push(writer: &mut Writer<Frame>, stream: &Stream, texts: &[&str]) {
     for text in texts {
@@ -80,4 +82,42 @@ fn a_stream_that_ended_before_the_first_look_is_read_to_its_end() {
     }
     assert!(matches!(poll(&mut ending), Poll::Ready(Err(ReadEnd::Ended))));
     assert!(poll(&mut waiting).is_pending());
+}
+
+#[test]
+fn a_reader_that_waits_past_an_end_starts_at_the_first_join_point_too() {
+    let stream = Stream::new(Limits::default());
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    assert!(poll(&mut reader).is_pending());
+    let (publisher, mut writer) = stream.source();
+    push(&mut writer, &stream, &["p"]);
+    publisher.end();
+    let (_publisher, mut writer) = stream.source();
+    push(&mut writer, &stream, &["key1", "key2"]);
+    assert_eq!(read(&mut reader), ["key1", "key2"]);
+}
+
+#[test]
+fn a_join_point_before_a_takeover_is_read_without_waiting_for_another() {
+    let stream = Stream::new(Limits::default());
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    assert!(poll(&mut reader).is_pending());
+    let (_first, mut writer) = stream.source();
+    push(&mut writer, &stream, &["key"]);
+    let _second = stream.publish("b", BusyPolicy::TakeOver);
+    assert_eq!(read(&mut reader), ["key"]);
+}
+
+#[test]
+fn a_live_reader_is_not_told_of_a_takeover_before_it_came() {
+    let stream = Stream::new(Limits::default());
+    let (_first, mut writer) = stream.source();
+    push(&mut writer, &stream, &["key"]);
+    let mut second = stream.publish("b", BusyPolicy::TakeOver);
+    let mut writer = second.track(TrackId(0)).unwrap();
+    let options = SubscribeOptions { start: Start::Live, ..Default::default() };
+    let mut reader = stream.reader::<Frame>(options);
+    push(&mut writer, &stream, &["p"]);
+    let Poll::Ready(Ok(batch)) = poll(&mut reader) else { panic!("nothing to read") };
+    assert!(!batch.discontinuity());
 }

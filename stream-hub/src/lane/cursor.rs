@@ -14,6 +14,9 @@ pub(super) const NOWHERE: u64 = u64::MAX;
 pub(crate) struct Cursor<T> {
     /// The next item to read. While joining: the first item not read, 0 for a new reader.
     pub(super) next: u64,
+    /// While joining: the first item that may be configuration not read; before `next` if some
+    /// was still to be replayed.
+    unseen: u64,
     /// While joining: the first item that may be the join point.
     pub(super) from: u64,
     /// Where the ring counts this reader, see [`Ring::enter`].
@@ -57,6 +60,15 @@ impl<T> Cursor<T> {
         self.replay.is_some()
     }
 
+    /// Has the reader look for a join point from where it is.
+    fn rejoin(&mut self) {
+        let replay = self.replay.take();
+        let unread = replay.as_ref().and_then(|configs| configs.get(self.replayed as usize));
+        self.unseen = unread.map_or(self.next, |config| config.seq);
+        self.from = self.next;
+        self.joining = true;
+    }
+
     pub(super) fn advance(&mut self, items: usize) {
         let items = u32::try_from(items).unwrap_or(u32::MAX).min(self.given);
         self.given -= items;
@@ -83,6 +95,7 @@ impl<T: Item> Ring<T> {
     ) -> Cursor<T> {
         let mut cursor = Cursor {
             next: 0,
+            unseen: 0,
             from: 0,
             counted: NOWHERE,
             since: NOWHERE,
@@ -106,7 +119,9 @@ impl<T: Item> Ring<T> {
             }
             Start::Live => {
                 let configs = self.configs.clone();
-                cursor.told = self.head;
+                // What was before it came is not its concern.
+                let marked = self.marks.back().is_some_and(|mark| mark.seq == self.head);
+                cursor.told = (self.head + u64::from(marked)).max(1);
                 self.start_at(&mut cursor, self.head, configs);
             }
         }
@@ -139,7 +154,7 @@ impl<T: Item> Ring<T> {
     }
 
     fn start_at(&mut self, cursor: &mut Cursor<T>, seq: u64, configs: Configs<T>) {
-        let first = config::unseen(&configs, cursor.next);
+        let first = config::unseen(&configs, cursor.unseen);
         cursor.replayed = first as u32;
         cursor.replay = (first < configs.len()).then_some(configs);
         if cursor.told == NOWHERE {
@@ -168,26 +183,21 @@ impl<T: Item> Ring<T> {
         // What was given and not advanced over is given again.
         cursor.given = 0;
         cursor.to_head = false;
+        if !cursor.joining && cursor.next < self.tail() {
+            if cursor.on_lag == OnLag::Close {
+                let lost = Lost { items: self.tail() - cursor.next };
+                self.counters.lost += lost.items;
+                return Step::End(ReadEnd::Lagged(lost));
+            }
+            self.remove(cursor);
+            cursor.rejoin();
+            cursor.lagged = true;
+        }
         let end = match self.pass_ends(cursor) {
             Ok(end) => end,
             Err(end) => return Step::End(end),
         };
         let mut lost = 0;
-        if !cursor.joining && cursor.next < self.tail() {
-            if cursor.on_lag == OnLag::Close {
-                let lost = Lost { items: self.tail() - cursor.next };
-                // Told again to who asks again, but counted once.
-                if !std::mem::replace(&mut cursor.lagged, true) {
-                    self.counters.lost += lost.items;
-                }
-                return Step::End(ReadEnd::Lagged(lost));
-            }
-            self.remove(cursor);
-            cursor.replay = None;
-            cursor.joining = true;
-            cursor.lagged = true;
-            cursor.from = cursor.next;
-        }
         if cursor.joining {
             lost = self.join(cursor);
             if cursor.joining {
@@ -235,9 +245,12 @@ impl<T: Item> Ring<T> {
             }
             cursor.ends = last;
             if reached {
-                self.remove(cursor);
+                // A reader that waits goes on waiting, or has its join point already.
+                if !cursor.joining {
+                    self.remove(cursor);
+                    cursor.rejoin();
+                }
                 cursor.broken = cursor.told != NOWHERE;
-                cursor.joining = true;
                 cursor.from = cursor.from.max(seq);
             }
         }
@@ -247,13 +260,14 @@ impl<T: Item> Ring<T> {
     /// Adds what is at the reader's place to a batch, up to the next mark.
     fn cut(&mut self, cursor: &mut Cursor<T>, end: Option<u64>, max: usize, batch: &mut Batch<T>) {
         let mut limit = end.unwrap_or(self.head);
-        let mut discontinuity = cursor.broken;
+        let mut before = self.mark_gone;
         if !self.marks.is_empty() {
             let marks = self.marks.partition_point(|mark| mark.seq <= cursor.next);
             limit = self.marks.get(marks).map_or(limit, |mark| mark.seq.min(limit));
-            let before = marks.checked_sub(1).and_then(|last| self.marks.get(last));
-            discontinuity |= before.is_some_and(|mark| mark.seq >= cursor.told);
+            let last = marks.checked_sub(1).and_then(|last| self.marks.get(last));
+            before = last.map_or(before, |mark| mark.seq);
         }
+        let discontinuity = cursor.broken || before >= cursor.told;
         let Some(at) = self.find(cursor.next).filter(|_| cursor.next < limit) else {
             cursor.to_head = limit == self.head;
             return;

@@ -33,6 +33,8 @@ pub struct Reader<T: Item> {
     epoch: u64,
     /// Waits for its phase of the window.
     in_phase: bool,
+    /// Why nothing more comes; boxed, as most readers live without.
+    ended: Option<Box<ReadEnd>>,
     stats: ReaderStats,
 }
 
@@ -66,6 +68,7 @@ impl<T: Item> Lane<T> {
             cursor,
             epoch,
             in_phase: false,
+            ended: None,
             stats: ReaderStats::default(),
         }
     }
@@ -91,12 +94,15 @@ impl<T: Item> Reader<T> {
     ///
     /// # Errors
     ///
-    /// [`ReadEnd`], for good: every later call returns an error as well.
+    /// [`ReadEnd`], for good: every later call returns the same.
     pub fn poll_batch(
         &mut self,
         cx: &mut Context<'_>,
         max_bytes: usize,
     ) -> Poll<Result<Batch<T>, ReadEnd>> {
+        if let Some(end) = &self.ended {
+            return Poll::Ready(Err(ReadEnd::clone(end)));
+        }
         let changed = self.lane.signal.epoch() != self.epoch;
         if !changed && !self.may_read(cx.waker()) {
             return Poll::Pending;
@@ -114,11 +120,13 @@ impl<T: Item> Reader<T> {
                     return Poll::Ready(Ok(batch));
                 }
                 Step::End(end) => {
-                    if let ReadEnd::Lagged(lost) = &end
-                        && self.stats.gaps == 0
-                    {
-                        self.stats = ReaderStats { lost: lost.items, gaps: 1 };
+                    if let ReadEnd::Lagged(lost) = &end {
+                        self.stats.lost += lost.items;
+                        self.stats.gaps += 1;
                     }
+                    // It holds nothing back, even if it is kept.
+                    self.lane.ring().remove(&mut self.cursor);
+                    self.ended = Some(Box::new(end.clone()));
                     return Poll::Ready(Err(end));
                 }
                 Step::Wait => {

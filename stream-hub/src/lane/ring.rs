@@ -79,6 +79,8 @@ pub(crate) struct Ring<T> {
     pub(super) waiting: Waiting<T>,
     pub(super) configs: Configs<T>,
     pub(super) marks: VecDeque<Mark>,
+    /// Where the last mark that was let go stood; 0 for none.
+    pub(super) mark_gone: u64,
     pub(super) ends: u32,
     pub(super) closed: Option<ReadEnd>,
     pub(crate) counters: Counters,
@@ -99,6 +101,7 @@ impl<T: Item> Ring<T> {
             waiting: Waiting::default(),
             configs: Arc::default(),
             marks: VecDeque::new(),
+            mark_gone: 0,
             ends: 0,
             closed: None,
             counters: Counters::default(),
@@ -209,7 +212,8 @@ impl<T: Item> Ring<T> {
             self.join = None;
             self.counters.joins_cut += 1;
         }
-        while self.marks.front().is_some_and(|mark| mark.seq < tail) {
+        while let Some(mark) = self.marks.front().filter(|mark| mark.seq < tail) {
+            self.mark_gone = mark.seq;
             self.marks.pop_front();
         }
         while let Some((seq, readers)) = self.waiting.pass(tail) {
