@@ -29,7 +29,7 @@ rtmp { access_log off; server { listen $PORT; application live { live on; } } }
 END
 
 serve() {
-    local at=(SRS_LISTEN="$PORT" SRS_HTTP_SERVER_LISTEN=127.0.0.1:0 SRS_HTTP_API_LISTEN=127.0.0.1:0 RUST_LOG=warn)
+    local at=(SRS_LISTEN="$PORT" SRS_HTTP_SERVER_LISTEN=127.0.0.1:0 SRS_HTTP_API_LISTEN=127.0.0.1:0)
     case $1 in
     srs) exec env "${at[@]}" taskset -c 0 "$BIN/srs-server" ;;
     srs-350) exec env "${at[@]}" SRS_VHOST_PLAY_MW_LATENCY=350 taskset -c 0 "$BIN/srs-server" ;;
@@ -46,7 +46,10 @@ for server in $SERVERS; do
     serve "$server" >"$dir/$server.log" 2>&1 &
     pid=$!
     pids+=("$pid")
-    for _ in $(seq 50); do (: <"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null && break; sleep 0.1; done
+    until (: <"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null; do
+        kill -0 "$pid" 2>/dev/null || { cat "$dir/$server.log" >&2; exit 1; }
+        sleep 0.1
+    done
     taskset -c 1 "$BIN/load" rtmp-publish --url "$url" --kbps "$KBPS" --seconds $((WARMUP + STEADY + 10)) \
         >"$dir/publish.json" 2>/dev/null &
     pids+=("$!")

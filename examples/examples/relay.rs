@@ -108,7 +108,8 @@ async fn relay(from: &str, to: &str) -> Result<(u64, String), AnyError> {
         }
     };
     target.finish().await?;
-    source.finish().await.unwrap_or_else(|error| eprintln!("{error}"));
+    // A source that has ended need not listen any more.
+    let _ = source.finish().await;
     Ok((messages, why))
 }
 

@@ -42,20 +42,29 @@ fn run(path: &str) -> Result<(), Box<dyn Error>> {
         "-" => Box::new(io::stdin().lock()),
         path => Box::new(File::open(path)?),
     };
+    let now = Instant::now();
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut session = ServerSession::new(ServerConfig::default(), Instant::now());
+    let mut session = ServerSession::new(ServerConfig::default(), now);
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let count = input.read(&mut buffer)?;
         if count == 0 {
             break;
         }
-        let received = session.receive(Instant::now(), &buffer[..count]);
-        // What came before an error is printed too.
-        while let Some(output) = session.poll_output() {
-            if let ServerOutput::Event(event) = output {
-                print(&event, &mut out)?;
-                accept(&mut session, &event)?;
+        // Byte by byte, so that a request is accepted before what relies on it is read: a client
+        // on the wire waits for the answer.
+        let mut received = Ok(());
+        for byte in buffer[..count].chunks(1) {
+            received = session.receive(now, byte);
+            // What came before an error is printed too.
+            while let Some(output) = session.poll_output() {
+                if let ServerOutput::Event(event) = output {
+                    print(&event, &mut out)?;
+                    accept(&mut session, &event)?;
+                }
+            }
+            if received.is_err() {
+                break;
             }
         }
         out.flush()?;

@@ -4,7 +4,11 @@ use crate::support::{Folder, Running, clip, hashes, packets, run, text};
 
 /// Records `seconds` of a stream, as it comes.
 fn record(url: &str, seconds: &str, to: &str) -> Running {
-    Running::ffmpeg(&["-i", url, "-c", "copy", "-t", seconds, "-f", "flv", to])
+    // Of a stream with one track ffmpeg waits for the other, 5 s by itself.
+    let wait = ["-analyzeduration", "500000"];
+    Running::ffmpeg(
+        &[&wait[..], &["-i", url, "-c", "copy", "-t", seconds, "-f", "flv", to]].concat(),
+    )
 }
 
 fn publish(clip: &str, url: &str) -> Running {

@@ -113,7 +113,7 @@ publish: \"s?token=t\" on stream 1, live
         80 ms        2 bytes  video Vp6, shown 0 ms later
         99 ms        2 bytes  audio .mp3
   16777216 ms        6 bytes  video hvc1, sequence header
-  16777217 ms        1 bytes  video (video tag header: avc packet type)
+  16777217 ms        1 bytes  video (video tag header: avc packet type needs 1 bytes, 0 left)
 publish ended: stream 1, Unpublished
 end: {} bytes, 0 messages ignored
 ",

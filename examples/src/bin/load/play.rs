@@ -77,6 +77,9 @@ impl<'a> Player<'a> {
             && VideoTagHeader::decode(&message.payload).is_ok_and(|(head, _)| head.is_keyframe())
             && let Some((asked, _)) = self.asked
         {
+            // Some servers start with the audio at hand, others with what came since a keyframe:
+            // the stream is whole from here on.
+            self.last_counter = None;
             let join = asked.elapsed();
             report.join_ms = Some(join.as_secs_f64() * 1000.0);
             self.shared.join().add(join);
