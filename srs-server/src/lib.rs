@@ -4,6 +4,7 @@
 pub mod config;
 pub mod http;
 pub mod live;
+pub mod log;
 pub mod media;
 pub mod net;
 pub mod process;

@@ -1,18 +1,15 @@
 //! The server's command line.
 
-use std::{
-    io::{self, IsTerminal},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::Parser;
 use srs_server::{
     config::Config,
+    log,
     process::{raise_open_file_limit, stop_signal},
     server::Server,
 };
 use tracing::{error, info};
-use tracing_subscriber::EnvFilter;
 
 /// A live media server: RTMP in, RTMP and HTTP-FLV out.
 #[derive(Debug, Parser)]
@@ -21,12 +18,7 @@ struct Arguments {}
 
 fn main() -> ExitCode {
     Arguments::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+    log::init();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
