@@ -89,7 +89,8 @@ pub struct Server {
 #[derive(Debug, Clone)]
 enum Service {
     Rtmp,
-    Http(Router),
+    Media(Router),
+    Api(Router),
 }
 
 impl Server {
@@ -142,8 +143,8 @@ impl Server {
         let media = http::router(server.shared.clone(), http::Site::Media);
         let api_routes = http::router(server.shared.clone(), http::Site::Api);
         server.serve(Service::Rtmp, rtmp)?;
-        server.serve(Service::Http(media), http)?;
-        server.serve(Service::Http(api_routes), api)?;
+        server.serve(Service::Media(media), http)?;
+        server.serve(Service::Api(api_routes), api)?;
         server.tasks.spawn(keep_house(server.shared.clone()));
         server.tasks.spawn(convert(server.shared.clone()));
         Ok(server)
@@ -220,6 +221,8 @@ async fn accept(
     shards: Arc<Shards>,
     closing: watch::Receiver<bool>,
 ) {
+    let here = Shard::here();
+    let mut warned: Option<Instant> = None;
     loop {
         let accepted = listener.accept().await.and_then(|(socket, address)| {
             // The socket leaves this runtime's reactor for its shard's.
@@ -229,13 +232,19 @@ async fn accept(
             Ok(accepted) => accepted,
             Err(error) => {
                 // No descriptors, or a client that went before it was accepted: not fatal,
-                // and waiting keeps a persistent error from taking a core.
-                warn!("cannot accept a connection: {error}");
+                // and waiting keeps a persistent error from taking a core, or filling the log.
+                if warned.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+                    warn!("cannot accept a connection: {error}");
+                    warned = Some(Instant::now());
+                }
                 sleep(Duration::from_millis(20)).await;
                 continue;
             }
         };
-        let shard = shards.least_loaded().clone();
+        let shard = match service {
+            Service::Api(_) => here.clone(),
+            Service::Rtmp | Service::Media(_) => shards.least_loaded().clone(),
+        };
         let peer = Peer { id: shared.new_id(), address, shard: shard.clone() };
         let span = info_span!("conn", id = %peer.id);
         let (shared, service, mut closing) = (shared.clone(), service.clone(), closing.clone());
@@ -244,7 +253,9 @@ async fn accept(
                 let socket = net::prepare(socket, shared.config.play.send_buffer)?;
                 match service {
                     Service::Rtmp => rtmp::serve(socket, peer, shared).await,
-                    Service::Http(router) => http::serve(socket, peer, shared, router).await,
+                    Service::Media(router) | Service::Api(router) => {
+                        http::serve(socket, peer, shared, router).await;
+                    }
                 }
                 io::Result::Ok(())
             };

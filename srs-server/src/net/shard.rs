@@ -101,6 +101,12 @@ impl Drop for Shards {
 }
 
 impl Shard {
+    /// The thread that this is called on, for connections that have no media: what they cost
+    /// keeps no player waiting.
+    pub fn here() -> Self {
+        Self { group: WakeGroup::new(), runtime: Handle::current(), connections: Arc::default() }
+    }
+
     /// Runs a connection here.
     pub fn spawn(&self, span: Span, connection: impl Future<Output = ()> + Send + 'static) {
         struct Leave(Arc<AtomicUsize>);
@@ -147,7 +153,7 @@ async fn measure(group: &WakeGroup) {
         ticks.tick().await;
         let current = (Instant::now(), thread_time());
         let (Some(busy), wall) = (current.1.zip(last.1), current.0 - last.0) else {
-            return;
+            return std::future::pending().await;
         };
         let load = busy.0.saturating_sub(busy.1).as_secs_f64() / wall.as_secs_f64().max(0.001);
         last = current;
@@ -184,6 +190,18 @@ fn thread_time() -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_panics_takes_nothing_with_it() {
+        let shards = Shards::start(1).unwrap();
+        shards.least_loaded().spawn(Span::none(), async { panic!("on purpose") });
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        shards.least_loaded().spawn(Span::none(), async { sender.send(()).unwrap() });
+        receiver.await.unwrap();
+        while shards.connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
 
     #[test]
     fn the_window_grows_with_load_to_its_limit_and_shrinks_within_five_seconds() {
