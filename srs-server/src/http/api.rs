@@ -1,13 +1,13 @@
 //! The HTTP API, in the shapes of SRS's: every answer is JSON with a `code`, 0 for success.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use axum::{
     Json, Router,
     extract::{Path, Query, State},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{any, get},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ enum Code {
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/api/v1/versions", get(versions))
+        .route("/api/v1/versions", any(versions))
         .route("/api/v1/streams", get(streams))
         .route("/api/v1/streams/", get(streams))
         .route("/api/v1/streams/{id}", get(stream))
@@ -91,10 +91,10 @@ async fn versions(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn streams(State(shared): State<Arc<Shared>>, Query(page): Query<Page>) -> Response {
-    let clients = shared.clients.list();
+    let totals = totals(&shared);
     let list: Vec<_> = page
         .of(shared.streams.list())
-        .map(|stream| stream_json(&shared, &stream, &clients))
+        .map(|stream| stream_json(&shared, &stream, &totals))
         .collect();
     answer(&shared, 0, "streams", list.into())
 }
@@ -102,7 +102,7 @@ async fn streams(State(shared): State<Arc<Shared>>, Query(page): Query<Page>) ->
 async fn stream(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
     match shared.streams.list().into_iter().find(|stream| stream.id == id) {
         Some(stream) => {
-            let value = stream_json(&shared, &stream, &shared.clients.list());
+            let value = stream_json(&shared, &stream, &totals(&shared));
             answer(&shared, 0, "stream", value)
         }
         None => failed(&shared, Code::StreamNotFound),
@@ -133,20 +133,38 @@ async fn kick(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Resp
     }
 }
 
-fn stream_json(shared: &Shared, stream: &LiveStream, clients: &[Arc<Client>]) -> Value {
+/// What a stream's clients make together.
+#[derive(Debug, Default)]
+struct Totals {
+    clients: usize,
+    received: u64,
+    sent: u64,
+    kbps_received: u64,
+    kbps_sent: u64,
+}
+
+/// Every stream's totals by its id, from one walk over all clients.
+fn totals(shared: &Shared) -> HashMap<String, Totals> {
+    let now = now();
+    let mut all = HashMap::new();
+    for client in shared.clients.list() {
+        let totals: &mut Totals = all.entry(client.stream.id.clone()).or_default();
+        let (kbps_received, kbps_sent) = client.kbps(now);
+        totals.clients += 1;
+        totals.received += client.received();
+        totals.sent += client.sent();
+        totals.kbps_received += kbps_received;
+        totals.kbps_sent += kbps_sent;
+    }
+    all
+}
+
+fn stream_json(shared: &Shared, stream: &LiveStream, totals: &HashMap<String, Totals>) -> Value {
     let key = &stream.key;
     let stats: Option<StreamStats> = shared.hub.stream(key);
-    let now = now();
-    let (mut sent, mut recv, mut kbps_sent, mut kbps_recv, mut count) = (0, 0, 0, 0, 0);
-    for client in clients.iter().filter(|client| client.identity.key == *key) {
-        let (down, up) = client.kbps(now);
-        sent += client.counters.sent();
-        recv += client.counters.received();
-        kbps_recv += down;
-        kbps_sent += up;
-        count += 1;
-    }
-    let publisher = stream.publisher();
+    let none = Totals::default();
+    let totals = totals.get(&stream.id).unwrap_or(&none);
+    let (received_before, sent_before) = stream.gone();
     json!({
         "id": stream.id,
         "name": key.name(),
@@ -155,12 +173,12 @@ fn stream_json(shared: &Shared, stream: &LiveStream, clients: &[Arc<Client>]) ->
         "tcUrl": stream.tc_url(),
         "url": format!("/{}/{}", key.app(), key.name()),
         "live_ms": wall_clock_ms(),
-        "clients": count,
+        "clients": totals.clients,
         "frames": stream.media.frames(),
-        "send_bytes": sent,
-        "recv_bytes": recv,
-        "kbps": { "recv_30s": kbps_recv, "send_30s": kbps_sent },
-        "publish": { "active": stats.is_some_and(|stats| stats.is_active()), "cid": publisher },
+        "send_bytes": sent_before + totals.sent,
+        "recv_bytes": received_before + totals.received,
+        "kbps": { "recv_30s": totals.kbps_received, "send_30s": totals.kbps_sent },
+        "publish": { "active": stats.is_some_and(|stats| stats.is_active()), "cid": stream.publisher() },
         "video": stream.media.video().map(|video| json!({
             "codec": video.codec,
             "profile": video.profile,
@@ -181,22 +199,22 @@ fn client_json(shared: &Shared, client: &Client) -> Value {
     let identity = &client.identity;
     let now = now();
     let (kbps_recv, kbps_sent) = client.kbps(now);
-    let stream = shared.streams.find(&identity.key);
+    let key = &client.stream.key;
     json!({
         "id": identity.id,
         "vhost": shared.server_id,
-        "stream": stream.map(|stream| stream.id.clone()),
+        "stream": client.stream.id,
         "ip": identity.ip.to_string(),
         "pageUrl": identity.page_url,
         "swfUrl": identity.swf_url,
         "tcUrl": identity.tc_url,
-        "url": format!("/{}/{}", identity.key.app(), identity.key.name()),
-        "name": identity.key.name(),
+        "url": format!("/{}/{}", key.app(), key.name()),
+        "name": key.name(),
         "type": identity.kind.name(),
         "publish": identity.kind.is_publisher(),
         "alive": (now - client.since).as_secs_f64(),
-        "send_bytes": client.counters.sent(),
-        "recv_bytes": client.counters.received(),
+        "send_bytes": client.sent(),
+        "recv_bytes": client.received(),
         "kbps": { "recv_30s": kbps_recv, "send_30s": kbps_sent },
     })
 }

@@ -26,7 +26,7 @@ use tracing::{Span, info, warn};
 
 use super::Connection;
 use crate::{
-    live::{ClientGuard, ClientKind, Identity, LiveStream},
+    live::{ClientGuard, ClientKind, Identity},
     media::FlvTag,
     rtmp::read_options,
     server::Shared,
@@ -56,7 +56,7 @@ async fn play(
     let head = [(header::CONTENT_TYPE, "video/x-flv"), (header::CACHE_CONTROL, "no-cache")];
     // A player that probes must not count as a viewer, nor start the stream's work.
     if method == Method::HEAD {
-        return head.into_response();
+        return (head, Body::new(UnknownLength)).into_response();
     }
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let tc_url = format!("http://{}/{app}", text(header::HOST));
@@ -83,18 +83,18 @@ async fn play(
             id: connection.id,
             ip: connection.ip,
             kind: ClientKind::FlvPlay,
-            key,
             page_url: text(header::REFERER).to_owned(),
             swf_url: String::new(),
             tc_url,
         },
-        connection.counters,
+        stream,
+        connection.link,
         connection.close,
         now,
     );
     let body = FlvBody {
         reader,
-        stream,
+        is_fitted: false,
         client,
         shared,
         header_sent: false,
@@ -105,11 +105,27 @@ async fn play(
     (head, Body::new(body)).into_response()
 }
 
+/// A body of no bytes that doesn't say so: the length of a live stream isn't known.
+struct UnknownLength;
+
+impl http_body::Body for UnknownLength {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+}
+
 /// The response's body: the FLV header as soon as its flags are known, then every tag.
 struct FlvBody {
     reader: Reader<FlvTag>,
-    stream: Arc<LiveStream>,
     client: ClientGuard,
+    /// Whether the socket's send buffer was fitted to the stream.
+    is_fitted: bool,
     shared: Arc<Shared>,
     header_sent: bool,
     /// Tags taken from the ring and not yet given to the connection.
@@ -124,10 +140,13 @@ impl FlvBody {
         let batch = match ready!(self.reader.poll_batch(cx, BATCH)) {
             Ok(batch) => batch,
             Err(end) => {
-                info!(stream = %self.client.identity.key, "http-flv play ended: {end}");
+                info!(stream = %self.client.stream.key, "http-flv play ended: {end}");
                 return Poll::Ready(false);
             }
         };
+        if !self.is_fitted {
+            self.is_fitted = self.client.fit_send_buffer(self.shared.config.play.send_buffer);
+        }
         if let Some(lost) = batch.gap() {
             self.shared.count_lost(lost.items);
             warn!("the player is too slow: {} messages lost", lost.items);
@@ -142,7 +161,7 @@ impl FlvBody {
 
     /// The header, once it is known whether the stream has audio and video.
     fn header(&self) -> Option<Bytes> {
-        let media = &self.stream.media;
+        let media = &self.client.stream.media;
         let (audio, video) = (media.has(TagKind::Audio), media.has(TagKind::Video));
         if !(audio && video || media.is_settled() || self.queued >= HEADER_WAIT_BYTES) {
             return None;

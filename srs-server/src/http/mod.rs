@@ -10,16 +10,12 @@ use axum::{Router, body::Body, middleware::from_fn};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use stream_hub::WakeGroup;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    select,
-    sync::Notify,
-};
+use tokio::{select, sync::Notify};
 use tower::ServiceExt;
 use tracing::{debug, info};
 
 use crate::{
-    net::{Counters, Guarded},
+    net::{Guarded, Link, Transport},
     server::{Peer, Shared},
 };
 
@@ -40,21 +36,18 @@ pub enum Site {
 struct Connection {
     id: String,
     ip: IpAddr,
-    counters: Arc<Counters>,
+    link: Arc<Link>,
     group: WakeGroup,
     close: Arc<Notify>,
 }
 
 /// Serves one connection until it ends.
-pub async fn serve<S>(socket: S, peer: Peer, shared: Arc<Shared>, router: Router)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, router: Router) {
     let socket = Guarded::new(socket, shared.config.write_timeout);
     let connection = Connection {
         id: peer.id,
         ip: peer.address.ip().to_canonical(),
-        counters: socket.counters().clone(),
+        link: socket.link().clone(),
         group: peer.shard.group,
         close: Arc::default(),
     };

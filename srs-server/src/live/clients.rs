@@ -1,17 +1,16 @@
 //! The clients that publish or play.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use stream_hub::StreamKey;
 use tokio::sync::Notify;
 
-use super::Rate;
-use crate::net::Counters;
+use super::{LiveStream, Rate};
+use crate::net::Link;
 
 /// What a client does, with the names that SRS's API has for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +52,6 @@ pub struct Identity {
     pub ip: IpAddr,
     /// What it does.
     pub kind: ClientKind,
-    /// The stream.
-    pub key: StreamKey,
     /// The URL it connected to, without the stream.
     pub tc_url: String,
     /// The page that embeds the player.
@@ -68,10 +65,13 @@ pub struct Identity {
 pub struct Client {
     /// How it presented itself.
     pub identity: Identity,
+    /// What it publishes or plays.
+    pub stream: Arc<LiveStream>,
     /// When it began.
     pub since: Instant,
-    /// The bytes of its connection.
-    pub counters: Arc<Counters>,
+    link: Arc<Link>,
+    /// What its connection had received and sent before.
+    before: (u64, u64),
     close: Arc<Notify>,
     rates: Mutex<(Rate, Rate)>,
 }
@@ -82,53 +82,86 @@ impl Client {
         self.close.notify_one();
     }
 
+    /// Bytes received from it since it began.
+    pub fn received(&self) -> u64 {
+        self.link.received() - self.before.0
+    }
+
+    /// Bytes sent to it since it began.
+    pub fn sent(&self) -> u64 {
+        self.link.sent() - self.before.1
+    }
+
+    /// Bounds the kernel's buffer for this client: a second of its stream, if that is more
+    /// than `least`. `false` as long as the stream's rate isn't known.
+    pub fn fit_send_buffer(&self, least: usize) -> bool {
+        let rate = self.stream.media.bytes_per_second();
+        if rate > least {
+            self.link.set_send_buffer(rate);
+        }
+        rate > 0
+    }
+
     /// Kilobits per second received and sent over the last 30 s.
     pub fn kbps(&self, now: Instant) -> (u64, u64) {
         let rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        (rates.0.kbps(now, self.counters.received()), rates.1.kbps(now, self.counters.sent()))
+        (rates.0.kbps(now, self.received()), rates.1.kbps(now, self.sent()))
     }
 
     fn sample(&self, now: Instant) {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        rates.0.sample(now, self.counters.received());
-        rates.1.sample(now, self.counters.sent());
+        rates.0.sample(now, self.received());
+        rates.1.sample(now, self.sent());
     }
 }
 
-/// All clients by id.
+/// All clients in the order in which they came.
+///
+/// A connection may be two of them, with one id: it publishes one stream and plays another.
 #[derive(Debug, Default, Clone)]
-pub struct Clients(Arc<Mutex<HashMap<String, Arc<Client>>>>);
+pub struct Clients(Arc<Mutex<List>>);
+
+#[derive(Debug, Default)]
+struct List {
+    clients: BTreeMap<u64, Arc<Client>>,
+    next: u64,
+}
 
 impl Clients {
     /// Adds a client until the guard is dropped; `close` ends its connection.
     pub fn join(
         &self,
         identity: Identity,
-        counters: Arc<Counters>,
+        stream: Arc<LiveStream>,
+        link: Arc<Link>,
         close: Arc<Notify>,
         now: Instant,
     ) -> ClientGuard {
         let client = Arc::new(Client {
             identity,
+            stream,
             since: now,
-            counters,
+            before: (link.received(), link.sent()),
+            link,
             close,
             rates: Mutex::new((Rate::new(now), Rate::new(now))),
         });
-        self.lock().insert(client.identity.id.clone(), client.clone());
-        ClientGuard { client, clients: self.clone() }
+        let mut list = self.lock();
+        let number = list.next;
+        list.next += 1;
+        list.clients.insert(number, client.clone());
+        drop(list);
+        ClientGuard { client, clients: self.clone(), number }
     }
 
     /// The client with this id.
     pub fn find(&self, id: &str) -> Option<Arc<Client>> {
-        self.lock().get(id).cloned()
+        self.lock().clients.values().find(|client| client.identity.id == id).cloned()
     }
 
     /// All clients, the oldest first.
     pub fn list(&self) -> Vec<Arc<Client>> {
-        let mut list: Vec<_> = self.lock().values().cloned().collect();
-        list.sort_by(|a, b| (a.since, &a.identity.id).cmp(&(b.since, &b.identity.id)));
-        list
+        self.lock().clients.values().cloned().collect()
     }
 
     /// Takes a sample of every client's counters for its rates.
@@ -138,7 +171,7 @@ impl Clients {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Client>>> {
+    fn lock(&self) -> MutexGuard<'_, List> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -148,6 +181,7 @@ impl Clients {
 pub struct ClientGuard {
     client: Arc<Client>,
     clients: Clients,
+    number: u64,
 }
 
 impl std::ops::Deref for ClientGuard {
@@ -159,6 +193,44 @@ impl std::ops::Deref for ClientGuard {
 
 impl Drop for ClientGuard {
     fn drop(&mut self) {
-        self.clients.lock().remove(&self.client.identity.id);
+        self.clients.lock().clients.remove(&self.number);
+        self.client.stream.left(&self.client);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stream_hub::StreamKey;
+
+    use super::*;
+    use crate::live::Streams;
+
+    /// A connection that publishes one stream and plays another, with one id.
+    #[test]
+    fn a_connection_may_be_two_clients() {
+        let (clients, streams, now) = (Clients::default(), Streams::default(), Instant::now());
+        let link = Arc::new(Link::default());
+        let join = |name: &str, kind| {
+            let key = StreamKey::new("v", "live", name);
+            let identity = Identity {
+                id: "same".to_owned(),
+                ip: IpAddr::from([127, 0, 0, 1]),
+                kind,
+                tc_url: String::new(),
+                page_url: String::new(),
+                swf_url: String::new(),
+            };
+            let stream = streams.open(&key, now, || name.to_owned());
+            clients.join(identity, stream, link.clone(), Arc::default(), now)
+        };
+        let publisher = join("a", ClientKind::FmlePublish);
+        let player = join("b", ClientKind::RtmpPlay);
+        let names = || clients.list().iter().map(|c| c.stream.id.clone()).collect::<Vec<_>>();
+        assert_eq!(names(), ["a", "b"]);
+        drop(player);
+        assert_eq!(names(), ["a"]);
+        assert!(clients.find("same").is_some());
+        drop(publisher);
+        assert!(clients.find("same").is_none());
     }
 }

@@ -2,12 +2,16 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
 use stream_hub::StreamKey;
 
+use super::Client;
 use crate::media::MediaInfo;
 
 /// A stream while anybody publishes or plays it.
@@ -23,6 +27,8 @@ pub struct LiveStream {
     pub since: Instant,
     tc_url: Mutex<String>,
     publisher: Mutex<Option<String>>,
+    /// Bytes received from and sent to the clients that have gone.
+    gone: (AtomicU64, AtomicU64),
 }
 
 impl LiveStream {
@@ -34,6 +40,16 @@ impl LiveStream {
     /// The publisher's client id.
     pub fn publisher(&self) -> Option<String> {
         lock(&self.publisher).clone()
+    }
+
+    /// Bytes received from and sent to the clients that have gone.
+    pub fn gone(&self) -> (u64, u64) {
+        (self.gone.0.load(Relaxed), self.gone.1.load(Relaxed))
+    }
+
+    pub(super) fn left(&self, client: &Client) {
+        self.gone.0.fetch_add(client.received(), Relaxed);
+        self.gone.1.fetch_add(client.sent(), Relaxed);
     }
 
     /// Notes who publishes now.
@@ -74,14 +90,10 @@ impl Streams {
                     since: now,
                     tc_url: Mutex::default(),
                     publisher: Mutex::default(),
+                    gone: Default::default(),
                 })
             })
             .clone()
-    }
-
-    /// The stream with this key.
-    pub fn find(&self, key: &StreamKey) -> Option<Arc<LiveStream>> {
-        lock(&self.0).get(key).cloned()
     }
 
     /// All streams, the oldest first.

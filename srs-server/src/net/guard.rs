@@ -1,11 +1,12 @@
-//! What stands between every connection and its socket: byte counters, and the write timeout.
+//! What stands between every connection and its socket: byte counters, the size of the send
+//! buffer, and the write timeout.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -15,15 +16,19 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep_until},
 };
+use tracing::debug;
 
-/// Bytes that crossed one connection.
+use super::Transport;
+
+/// What others see of a connection's socket, and ask of it.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub struct Link {
     received: AtomicU64,
     sent: AtomicU64,
+    send_buffer: AtomicUsize,
 }
 
-impl Counters {
+impl Link {
     /// Bytes read from the client.
     pub fn received(&self) -> u64 {
         self.received.load(Relaxed)
@@ -31,6 +36,10 @@ impl Counters {
     /// Bytes the socket took for the client.
     pub fn sent(&self) -> u64 {
         self.sent.load(Relaxed)
+    }
+    /// Bounds the kernel's buffer for this client from the next write on.
+    pub fn set_send_buffer(&self, bytes: usize) {
+        self.send_buffer.store(bytes, Relaxed);
     }
 }
 
@@ -40,7 +49,9 @@ impl Counters {
 #[derive(Debug)]
 pub struct Guarded<S> {
     inner: S,
-    counters: Arc<Counters>,
+    link: Arc<Link>,
+    /// The size last asked of the socket; 0 is what it came with.
+    send_buffer: usize,
     write_timeout: Duration,
     blocked: Option<Pin<Box<Sleep>>>,
 }
@@ -48,17 +59,12 @@ pub struct Guarded<S> {
 impl<S> Guarded<S> {
     /// Guards `inner`: a write that is blocked for `write_timeout` fails as `TimedOut`.
     pub fn new(inner: S, write_timeout: Duration) -> Self {
-        Self { inner, counters: Arc::default(), write_timeout, blocked: None }
+        Self { inner, link: Arc::default(), send_buffer: 0, write_timeout, blocked: None }
     }
 
-    /// The connection's counters.
-    pub fn counters(&self) -> &Arc<Counters> {
-        &self.counters
-    }
-
-    /// The stream itself.
-    pub fn inner(&self) -> &S {
-        &self.inner
+    /// What others see of the connection.
+    pub fn link(&self) -> &Arc<Link> {
+        &self.link
     }
 
     fn wrote(
@@ -69,7 +75,7 @@ impl<S> Guarded<S> {
         if let Poll::Ready(result) = result {
             self.blocked = None;
             if let Ok(n) = result {
-                self.counters.sent.fetch_add(n as u64, Relaxed);
+                self.link.sent.fetch_add(n as u64, Relaxed);
             }
             return Poll::Ready(result);
         }
@@ -96,17 +102,30 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        self.counters.received.fetch_add((buf.filled().len() - before) as u64, Relaxed);
+        self.link.received.fetch_add((buf.filled().len() - before) as u64, Relaxed);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: Transport> Guarded<S> {
+    fn resize(&mut self) {
+        let wanted = self.link.send_buffer.load(Relaxed);
+        if wanted != self.send_buffer {
+            self.send_buffer = wanted;
+            if let Err(error) = self.inner.set_send_buffer(wanted) {
+                debug!("the send buffer stays as it is: {error}");
+            }
+        }
+    }
+}
+
+impl<S: Transport> AsyncWrite for Guarded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.resize();
         let result = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.wrote(cx, result)
     }
@@ -116,6 +135,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.resize();
         let result = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
         self.wrote(cx, result)
     }
@@ -149,7 +169,19 @@ mod tests {
         let error = guarded.write_all(&[0; 1001]).await.unwrap_err();
         assert_eq!(error.to_string(), "the client took no bytes for 30000 ms");
         assert_eq!(started.elapsed(), Duration::from_secs(30));
-        assert_eq!(guarded.counters().sent(), 1000);
+        assert_eq!(guarded.link().sent(), 1000);
+    }
+
+    #[tokio::test]
+    async fn the_send_buffer_is_set_with_the_next_write() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ours = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut guarded = Guarded::new(ours, Duration::from_secs(30));
+        guarded.link().set_send_buffer(50_000);
+        guarded.write_all(&[0]).await.unwrap();
+        let size = socket2::SockRef::from(&guarded.inner).send_buffer_size().unwrap();
+        // Linux doubles what it is asked for.
+        assert!(size == 50_000 || size == 100_000, "{size}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,9 @@
 mod guard;
 mod listen;
 mod shard;
+mod transport;
 
-pub use guard::{Counters, Guarded};
+pub use guard::{Guarded, Link};
 pub use listen::{BindError, Bound, bind, prepare};
 pub use shard::{Shard, Shards};
+pub use transport::Transport;

@@ -7,9 +7,10 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use rtmp_proto::{
     Connect, RequestId, ServerConfig, ServerEvent, ServerOutput, ServerSession, StatusCode, url,
 };
@@ -18,15 +19,16 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     select,
     sync::Notify,
-    time::{Instant, Sleep, sleep_until},
+    task::coop::consume_budget,
+    time::{Instant, Sleep, sleep_until, timeout},
 };
 use tracing::{debug, info};
 
-use super::{ConnectionError, Transport, play::Playing, publish::Publishing};
+use super::{ConnectionError, play::Playing, publish::Publishing};
 use crate::{
-    live::{ClientGuard, ClientKind, Identity},
+    live::{ClientGuard, ClientKind, Identity, LiveStream},
     media::CHUNK_SIZE,
-    net::Guarded,
+    net::{Guarded, Transport},
     server::{Peer, Shared},
 };
 
@@ -34,6 +36,8 @@ use crate::{
 const READ_BUFFER: usize = 64 * 1024;
 /// A client that has this much of our answers to read is read no further.
 const MAX_ANSWERS: usize = 256 * 1024;
+/// How long a client may take to read why its connection ends.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Slices in one vectored write.
 const MAX_SLICES: usize = 64;
 
@@ -50,7 +54,7 @@ pub(super) struct Connection<S> {
     pub(super) publishing: Option<Box<Publishing>>,
     pub(super) playing: Option<Box<Playing>>,
     /// What the session has to say, not yet written.
-    answers: Vec<Bytes>,
+    answers: BytesMut,
     /// The rest of a media message that the socket took in part; it goes first.
     rest: Bytes,
     close: Arc<Notify>,
@@ -70,7 +74,7 @@ impl<S: Transport> Connection<S> {
             connect: None,
             publishing: None,
             playing: None,
-            answers: Vec::new(),
+            answers: BytesMut::new(),
             rest: Bytes::new(),
             close: Arc::default(),
             timer: None,
@@ -88,18 +92,27 @@ impl<S: Transport> Connection<S> {
         if let (Some(publishing), ConnectionError::Kicked) = (&mut self.publishing, &error) {
             publishing.end();
         }
+        // The stream is free at once, however long the client takes to go.
+        self.publishing = None;
+        self.playing = None;
         if !matches!(error, ConnectionError::Closed | ConnectionError::Io(_)) {
-            // Why it ends is still told, as far as the client takes it at once.
-            let farewell = poll_fn(|cx| self.poll_answers(cx));
-            let _ = tokio::time::timeout(std::time::Duration::from_millis(100), farewell).await;
-            let _ = self.socket.shutdown().await;
+            let _ = timeout(FAREWELL, self.farewell()).await;
         }
         error
     }
 
+    /// Sends what the client is still to be told and waits until it has gone: to close while
+    /// there is something unread would reset the connection, and lose what was sent.
+    async fn farewell(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_answers(cx)).await?;
+        self.socket.shutdown().await?;
+        while poll_fn(|cx| self.poll_scratch(cx, |_, read| read.len())).await? > 0 {}
+        Ok(())
+    }
+
     async fn serve(&mut self) -> ConnectionError {
         loop {
-            if let Err(error) = self.handle_outputs() {
+            if let Err(error) = self.handle_outputs().await {
                 return error;
             }
             if let Err(error) = poll_fn(|cx| self.poll(cx)).await {
@@ -125,17 +138,27 @@ impl<S: Transport> Connection<S> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
-        if self.answers.iter().map(Bytes::len).sum::<usize>() > MAX_ANSWERS {
+        if self.answers.len() > MAX_ANSWERS {
             return Poll::Pending;
         }
+        self.poll_scratch(cx, |this, read| {
+            if read.is_empty() {
+                return Err(ConnectionError::Closed);
+            }
+            Ok(this.session.receive(Instant::now().into_std(), read)?)
+        })?
+    }
+
+    /// Reads once, for `take` to use.
+    fn poll_scratch<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&mut Self, &[u8]) -> T,
+    ) -> Poll<io::Result<T>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buf = ReadBuf::new(scratch);
             ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buf))?;
-            if buf.filled().is_empty() {
-                return Poll::Ready(Err(ConnectionError::Closed));
-            }
-            self.session.receive(Instant::now().into_std(), buf.filled())?;
-            Poll::Ready(Ok(()))
+            Poll::Ready(Ok(take(self, buf.filled())))
         })
     }
 
@@ -212,36 +235,39 @@ impl<S: Transport> Connection<S> {
 
     /// Writes the rest of a message that was cut, then what the session says: never between
     /// the chunks of a message.
-    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.rest.is_empty() {
             let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.rest))?;
             if written == 0 {
-                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.session.record_sent(written);
             self.rest.advance(written);
         }
         self.rest = Bytes::new();
-        while let Some(first) = self.answers.first_mut() {
-            let written = ready!(Pin::new(&mut self.socket).poll_write(cx, first))?;
+        while !self.answers.is_empty() {
+            let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.answers))?;
             if written == 0 {
-                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            first.advance(written);
-            if first.is_empty() {
-                self.answers.remove(0);
-            }
+            self.answers.advance(written);
         }
+        // Not even the buffer stays: most viewers have nothing to be told for hours.
+        self.answers = BytesMut::new();
         Poll::Ready(Ok(()))
     }
 
     /// Does what the session says until it has nothing more to say.
-    fn handle_outputs(&mut self) -> Result<(), ConnectionError> {
+    ///
+    /// Each message counts towards the task's turn, for one read can bring tens of thousands:
+    /// a client that floods must not keep the thread's others waiting.
+    async fn handle_outputs(&mut self) -> Result<(), ConnectionError> {
         while let Some(output) = self.session.poll_output() {
             match output {
-                ServerOutput::Transmit(bytes) => self.answers.push(bytes),
+                ServerOutput::Transmit(bytes) => self.answers.extend_from_slice(&bytes),
                 ServerOutput::Event(event) => self.handle_event(event)?,
             }
+            consume_budget().await;
         }
         Ok(())
     }
@@ -254,29 +280,31 @@ impl<S: Transport> Connection<S> {
                 self.accept(id);
             }
             ServerEvent::PublishRequested { id, msid, stream_name, .. } => {
-                let (key, param) = self.resolve(&stream_name)?;
-                match Publishing::begin(self, key, &param, msid) {
+                let begun = self
+                    .resolve(&stream_name)
+                    .and_then(|(key, param)| Publishing::begin(self, key, &param, msid));
+                match begun {
                     Ok(publishing) => {
                         self.publishing = Some(Box::new(publishing));
                         self.accept(id);
                     }
                     Err(error) => {
-                        self.reject(id, StatusCode::PUBLISH_BAD_NAME, &error)?;
+                        self.reject(id, StatusCode::PUBLISH_BAD_NAME, &error);
                         return Err(error);
                     }
                 }
             }
             ServerEvent::PlayRequested { id, msid, stream_name, duration, .. } => {
-                let (key, _) = self.resolve(&stream_name)?;
-                match Playing::begin(self, key, msid, duration) {
+                let begun = self
+                    .resolve(&stream_name)
+                    .and_then(|(key, _)| Playing::begin(self, key, msid, duration));
+                match begun {
                     Ok(playing) => {
-                        let buffer = playing.send_buffer(self.shared.config.play.send_buffer);
-                        self.socket.inner().set_send_buffer(buffer)?;
                         self.playing = Some(Box::new(playing));
                         self.accept(id);
                     }
                     Err(error) => {
-                        self.reject(id, StatusCode::PLAY_FAILED, &error)?;
+                        self.reject(id, StatusCode::PLAY_FAILED, &error);
                         return Err(error);
                     }
                 }
@@ -316,19 +344,15 @@ impl<S: Transport> Connection<S> {
     }
 
     /// Tells the client why it is refused, before the connection closes.
-    fn reject(
-        &mut self,
-        id: RequestId,
-        code: StatusCode,
-        error: &ConnectionError,
-    ) -> Result<(), ConnectionError> {
+    fn reject(&mut self, id: RequestId, code: StatusCode, error: &ConnectionError) {
         if let Err(error) = self.session.reject(id, code, &error.to_string()) {
             debug!("{error}");
         }
-        while let Some(ServerOutput::Transmit(bytes)) = self.session.poll_output() {
-            self.answers.push(bytes);
+        while let Some(output) = self.session.poll_output() {
+            if let ServerOutput::Transmit(bytes) = output {
+                self.answers.extend_from_slice(&bytes);
+            }
         }
-        Ok(())
     }
 
     /// The stream that a name means, and the parameters given with it.
@@ -342,7 +366,7 @@ impl<S: Transport> Connection<S> {
     }
 
     /// Enters the connection in the list of clients.
-    pub(super) fn join(&self, kind: ClientKind, key: StreamKey) -> ClientGuard {
+    pub(super) fn join(&self, kind: ClientKind, stream: Arc<LiveStream>) -> ClientGuard {
         let connect = self.connect.as_deref();
         let text = |field: fn(&Connect) -> &String| connect.map(field).cloned().unwrap_or_default();
         self.shared.clients.join(
@@ -350,12 +374,12 @@ impl<S: Transport> Connection<S> {
                 id: self.peer.id.clone(),
                 ip: self.peer.address.ip().to_canonical(),
                 kind,
-                key,
                 tc_url: text(|connect| &connect.tc_url),
                 page_url: text(|connect| &connect.page_url),
                 swf_url: text(|connect| &connect.swf_url),
             },
-            self.socket.counters().clone(),
+            stream,
+            self.socket.link().clone(),
             self.close.clone(),
             Instant::now().into_std(),
         )

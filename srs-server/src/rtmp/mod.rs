@@ -4,7 +4,6 @@ mod connection;
 mod error;
 mod play;
 mod publish;
-mod transport;
 
 use std::sync::Arc;
 
@@ -12,9 +11,10 @@ use stream_hub::{OnLag, SubscribeOptions, Window};
 use tracing::{info, warn};
 
 use self::connection::Connection;
-pub use self::{error::ConnectionError, transport::Transport};
+pub use self::error::ConnectionError;
 use crate::{
     config::Config,
+    net::Transport,
     server::{Peer, Shared},
 };
 
@@ -38,5 +38,75 @@ pub fn read_options(config: &Config) -> SubscribeOptions {
             Some(window) => Window::Fixed(window),
         },
         ..SubscribeOptions::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use rtmp_proto::{
+        ClientConfig, ClientEvent, ClientOutput, ClientSession, MessageStreamId, Purpose, RtmpUrl,
+    };
+    use stream_hub::StreamKey;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        task::yield_now,
+    };
+
+    use super::*;
+    use crate::{config::Listen, net::Shard, server::Server};
+
+    async fn publish(pipe: &mut DuplexStream, url: &str) -> MessageStreamId {
+        let config = ClientConfig::new(RtmpUrl::parse(url).unwrap(), Purpose::publish());
+        let mut session = ClientSession::new(config, Instant::now());
+        loop {
+            while let Some(output) = session.poll_output() {
+                match output {
+                    ClientOutput::Transmit(bytes) => pipe.write_all(&bytes).await.unwrap(),
+                    ClientOutput::Event(ClientEvent::PublishStarted { msid }) => return msid,
+                    ClientOutput::Event(_) => {}
+                }
+            }
+            let mut buf = [0; 4096];
+            let read = pipe.read(&mut buf).await.unwrap();
+            session.receive(Instant::now(), &buf[..read]).unwrap();
+        }
+    }
+
+    /// Thirty thousand messages of a byte fit into one read.
+    #[tokio::test]
+    async fn a_publisher_that_floods_leaves_turns_to_others() {
+        const MESSAGES: u64 = 30_000;
+        let any = Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], required: true };
+        let mut config = Config::default();
+        (config.rtmp, config.http, config.api) = (any.clone(), any.clone(), any);
+        let server = Server::start(config).unwrap();
+        let (mut client, ours) = duplex(1 << 20);
+        let peer = Peer {
+            id: "flood".to_owned(),
+            address: "127.0.0.1:1".parse().unwrap(),
+            shard: Shard::here(),
+        };
+        tokio::spawn(serve(ours, peer, server.shared().clone()));
+        let msid = publish(&mut client, "rtmp://localhost/live/a").await;
+
+        // Chunk stream 9: a header, then chunks of type 3 that begin a message each.
+        let mut flood = vec![9, 0, 0, 0, 0, 0, 1, 9];
+        flood.extend(msid.0.to_le_bytes());
+        flood.push(0x27);
+        for _ in 1..MESSAGES {
+            flood.extend([0xc9, 0x27]);
+        }
+        client.write_all(&flood).await.unwrap();
+        let key = StreamKey::new("__defaultVhost__", "live", "a");
+        let stream = server.shared().streams.open(&key, Instant::now(), String::new);
+        let mut turns = 0;
+        while stream.media.frames() < MESSAGES {
+            turns += 1;
+            yield_now().await;
+        }
+        assert!(turns >= 100, "{turns} turns");
+        server.shutdown().await;
     }
 }

@@ -1,7 +1,6 @@
 //! A stream that a connection plays.
 
 use std::{
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -11,10 +10,11 @@ use stream_hub::{Batch, Item, Reader, StreamKey, SubscribeOptions, Variant};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{ConnectionError, Transport, connection::Connection, read_options};
+use super::{ConnectionError, connection::Connection, read_options};
 use crate::{
-    live::{ClientGuard, ClientKind, LiveStream},
+    live::{ClientGuard, ClientKind},
     media::RtmpMessage,
+    net::Transport,
     server::Shared,
 };
 
@@ -28,8 +28,9 @@ pub(super) struct Playing {
     /// How much of the stream was asked for, and where that began.
     duration: Option<Duration>,
     began: Option<Duration>,
-    stream: Arc<LiveStream>,
-    _client: ClientGuard,
+    client: ClientGuard,
+    /// Whether the socket's send buffer was fitted to the stream.
+    is_fitted: bool,
 }
 
 impl Playing {
@@ -50,7 +51,8 @@ impl Playing {
             .subscribe(&key, options, Some(&connection.peer.shard.group))
             .map_err(|error| ConnectionError::PlayRefused(key.clone(), error))?;
         let now = Instant::now().into_std();
-        let client = connection.join(ClientKind::RtmpPlay, key.clone());
+        let stream = shared.streams.open(&key, now, || shared.new_id());
+        let client = connection.join(ClientKind::RtmpPlay, stream);
         info!(stream = %key, ip = %client.identity.ip, "play");
         Ok(Self {
             msid,
@@ -59,14 +61,9 @@ impl Playing {
             // Seconds; negative is the whole stream, and so is what is no time.
             duration: Duration::try_from_secs_f64(duration).ok().filter(|time| !time.is_zero()),
             began: None,
-            stream: shared.streams.open(&key, now, || shared.new_id()),
-            _client: client,
+            client,
+            is_fitted: false,
         })
-    }
-
-    /// The socket's send buffer: `least`, or a second of the stream where that is more.
-    pub(super) fn send_buffer(&self, least: usize) -> usize {
-        least.max(self.stream.media.bytes_per_second())
     }
 
     /// The messages to send next.
@@ -77,6 +74,9 @@ impl Playing {
     ) -> Poll<Result<Batch<RtmpMessage>, ConnectionError>> {
         let batch =
             ready!(self.reader.poll_batch(cx, BATCH)).map_err(ConnectionError::PlayEnded)?;
+        if !self.is_fitted {
+            self.is_fitted = self.client.fit_send_buffer(shared.config.play.send_buffer);
+        }
         if let Some(lost) = batch.gap() {
             shared.count_lost(lost.items);
             warn!("the player is too slow: {} messages lost", lost.items);

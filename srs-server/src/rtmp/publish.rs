@@ -1,7 +1,6 @@
 //! A stream that a connection publishes.
 
 use std::{
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,10 +10,11 @@ use stream_hub::{BusyPolicy, Publisher, PublisherId, StreamKey, TrackInfo, Write
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{ConnectionError, Transport, connection::Connection};
+use super::{ConnectionError, connection::Connection};
 use crate::{
-    live::{ClientGuard, ClientKind, LiveStream},
+    live::{ClientGuard, ClientKind},
     media::{Frame, Ingest},
+    net::Transport,
 };
 
 pub(super) struct Publishing {
@@ -23,7 +23,6 @@ pub(super) struct Publishing {
     publisher: Option<Publisher>,
     writer: Writer<Frame>,
     ingest: Ingest,
-    stream: Arc<LiveStream>,
     client: ClientGuard,
     /// When the last media message came, or the publish began.
     last: Instant,
@@ -53,8 +52,8 @@ impl Publishing {
         let mut publisher =
             shared.hub.publish(key.clone(), who, busy, now.into_std()).map_err(refused)?;
         let writer = publisher.track::<Frame>(TrackInfo::default()).map_err(refused)?;
-        let client = connection.join(ClientKind::FmlePublish, key.clone());
         let stream = shared.streams.open(&key, now.into_std(), || shared.new_id());
+        let client = connection.join(ClientKind::FmlePublish, stream.clone());
         stream.published_by(&client.identity.id, &client.identity.tc_url);
         info!(stream = %key, %ip, "publish");
         Ok(Self {
@@ -62,7 +61,6 @@ impl Publishing {
             ingest: Ingest::new(publisher.resume_time()),
             publisher: Some(publisher),
             writer,
-            stream,
             client,
             last: now,
             silence: config.first_packet_timeout,
@@ -71,7 +69,7 @@ impl Publishing {
     }
 
     pub(super) fn key(&self) -> &StreamKey {
-        &self.stream.key
+        &self.client.stream.key
     }
 
     /// Takes one message into the stream.
@@ -83,10 +81,10 @@ impl Publishing {
         self.last = now;
         self.silence = self.idle_timeout;
         let now = now.into_std();
-        if let Some(frame) = self.ingest.frame(message, now, &self.stream.media) {
+        if let Some(frame) = self.ingest.frame(message, now, &self.client.stream.media) {
             self.writer
                 .push(frame, now)
-                .map_err(|_| ConnectionError::TakenOver(self.stream.key.clone()))?;
+                .map_err(|_| ConnectionError::TakenOver(self.client.stream.key.clone()))?;
         }
         Ok(())
     }
@@ -118,6 +116,6 @@ impl Publishing {
 
 impl Drop for Publishing {
     fn drop(&mut self) {
-        self.stream.unpublished_by(&self.client.identity.id);
+        self.client.stream.unpublished_by(&self.client.identity.id);
     }
 }

@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
+use rtmp_proto::MediaKind;
 use serde_json::Value;
 
-use crate::support::{Clip, Ffmpeg, RtmpClient, TestServer, clip, wait_for};
+use crate::support::{Clip, Ffmpeg, RtmpClient, TestServer, clip, key_frame, wait_for};
 
 #[test]
 fn versions_come_in_the_envelope() {
@@ -120,12 +121,31 @@ fn a_viewer_that_leaves_is_forgotten() {
 }
 
 #[test]
+fn bytes_of_viewers_that_left_stay_counted() {
+    let server = TestServer::start();
+    let mut publisher = RtmpClient::publish(&server.rtmp_url("a"));
+    for number in 0..3 {
+        let mut player = RtmpClient::play(&server.rtmp_url("a"));
+        let frame = key_frame(number, 10_000);
+        publisher.send(MediaKind::Video, number * 40, frame.clone());
+        while player.next().unwrap().2 != frame {}
+    }
+    wait_for("the viewers gone", Duration::from_secs(5), || {
+        server.clients("a", "rtmp-play").is_empty().then_some(())
+    });
+    let stream = &server.api("streams")["streams"][0];
+    assert!(stream["send_bytes"].as_u64().unwrap() > 30_000, "{stream}");
+    assert!(stream["recv_bytes"].as_u64().unwrap() > 30_000, "{stream}");
+}
+
+#[test]
 fn http_around_the_streams() {
     let server = TestServer::start();
     // HEAD is answered at once and is no viewer.
     let head = request(server.http, "HEAD /live/a.flv HTTP/1.1");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     assert!(head.contains("content-type: video/x-flv\r\n"), "{head}");
+    assert!(!head.contains("content-length"), "the length isn't known: {head}");
     assert!(server.api("clients")["clients"].as_array().unwrap().is_empty());
     assert!(server.api("streams")["streams"].as_array().unwrap().is_empty());
 
@@ -133,6 +153,8 @@ fn http_around_the_streams() {
         let answer = request(server.http, unknown);
         assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{unknown}: {answer}");
     }
+    let post = request(server.api, "POST /api/v1/versions HTTP/1.1");
+    assert!(post.starts_with("HTTP/1.1 200 OK\r\n"), "{post}");
     let post = request(server.http, "POST /live/a.flv HTTP/1.1");
     assert!(post.starts_with("HTTP/1.1 405 "), "{post}");
     for port in [server.http, server.api] {

@@ -195,6 +195,82 @@ fn amf_nested_ten_thousand_deep() {
     others.attack(&bytes, "deep");
 }
 
+/// Connects, makes a stream, and then `command`s on it with a name.
+fn ask(command: &str, name: &str) -> Vec<u8> {
+    let text = |text: &str| {
+        let mut value = vec![2];
+        value.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
+        value.extend(text.bytes());
+        value
+    };
+    let zero = [0; 9];
+    let connect = [text("connect"), zero.into(), b"\x03\0\x03app\x02\0\x04live\0\0\x09".into()];
+    let create = [text("createStream"), zero.into(), vec![5]];
+    let ask = [text(command), zero.into(), vec![5], text(name), text("live")];
+    let mut bytes = Vec::new();
+    for (msid, command) in [(0, connect.concat()), (0, create.concat()), (1, ask.concat())] {
+        let mut chunk = chunk(3, 20, command.len().try_into().unwrap(), &command);
+        chunk[8] = msid;
+        bytes.extend(chunk);
+    }
+    bytes
+}
+
+/// Who asks for a stream without a name is told, and then closed.
+#[test]
+fn a_stream_without_a_name() {
+    let mut others = Bystanders::start();
+    for (command, status) in
+        [("publish", "NetStream.Publish.BadName"), ("play", "NetStream.Play.Failed")]
+    {
+        let mut socket = handshake(others.server.rtmp);
+        send(&mut socket, &ask(command, "?a=b"));
+        let told = closed_within(&mut socket, Duration::from_secs(5));
+        assert!(String::from_utf8_lossy(&told).contains(status), "{command}: {told:?}");
+        others.blamed("no stream is named");
+    }
+}
+
+/// A client that sends on is told as well: what it sent is read, or else the reset that the
+/// kernel answers with would overtake the answer.
+#[test]
+fn a_refused_publisher_that_sends_on_learns_why() {
+    let mut others = Bystanders::start();
+    for _ in 0..10 {
+        let mut socket = handshake(others.server.rtmp);
+        let mut bytes = ask("publish", "quiet?other=1");
+        bytes.resize(bytes.len() + (2 << 20), 0);
+        send(&mut socket, &bytes);
+        let told = closed_within(&mut socket, Duration::from_secs(5));
+        assert!(String::from_utf8_lossy(&told).contains("NetStream.Publish.BadName"), "{told:?}");
+    }
+    others.check();
+}
+
+/// The name of a stream is in the log, but not as an event of its own.
+#[test]
+fn a_name_with_a_line_break() {
+    let server = TestServer::start();
+    let _response = ureq::get(server.flv_url("a%0aERROR%20forged")).call().unwrap();
+    server.wait_for_log("live/a\\nERROR forged");
+}
+
+/// All descriptors are taken: who is there goes on, and who comes later is served then.
+#[test]
+fn more_clients_than_open_files() {
+    let server = TestServer::start_with_open_files(64);
+    let mut publisher = RtmpClient::publish(&server.rtmp_url("a"));
+    let mut player = RtmpClient::play(&server.rtmp_url("a"));
+    let crowd: Vec<_> = (0..100).map(|_| connect(server.rtmp)).collect();
+    server.wait_for_log("cannot accept a connection");
+    publisher.send(MediaKind::Video, 0, key_frame(1, 100));
+    assert_eq!(player.next().unwrap().2, key_frame(1, 100));
+    drop(crowd);
+    RtmpClient::play(&server.rtmp_url("a")).next().unwrap();
+    let told = server.log().join("\n").matches("cannot accept a connection").count();
+    assert!(told < 15, "told {told} times");
+}
+
 #[test]
 fn random_bytes_instead_of_a_handshake() {
     let mut others = Bystanders::start();

@@ -28,7 +28,17 @@ impl TestServer {
 
     /// A server with these environment variables too.
     pub(crate) fn start_with(vars: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_srs-server"))
+        Self::run(Command::new(env!("CARGO_BIN_EXE_srs-server")).envs(vars.iter().copied()))
+    }
+
+    /// A server that may open this many files.
+    pub(crate) fn start_with_open_files(limit: u32) -> Self {
+        let run = format!("ulimit -n {limit} && exec {}", env!("CARGO_BIN_EXE_srs-server"));
+        Self::run(Command::new("sh").args(["-c", &run]))
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child = command
             .envs([
                 ("SRS_LISTEN", "0"),
                 ("SRS_HTTP_SERVER_LISTEN", "0"),
@@ -36,7 +46,6 @@ impl TestServer {
                 ("RUST_LOG", "info"),
                 ("NO_COLOR", "1"),
             ])
-            .envs(vars.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

@@ -1,4 +1,4 @@
-//! What an RTMP connection runs over.
+//! What a connection runs over.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A byte stream, with the one socket option that a player needs.
+/// A byte stream, with the one socket option that changes while it is open.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Bounds the memory that the kernel keeps for bytes not yet taken by the client.
     ///
