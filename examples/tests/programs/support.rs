@@ -86,7 +86,9 @@ impl Running {
 
     /// As Ctrl-C does.
     pub(crate) fn interrupt(&self) {
-        assert!(run("kill", &["-INT", &self.0.id().to_string()]).status.success());
+        use nix::{sys::signal, unistd::Pid};
+        let pid = Pid::from_raw(self.0.id().cast_signed());
+        signal::kill(pid, signal::Signal::SIGINT).unwrap();
     }
 
     pub(crate) fn kill(&mut self) {

@@ -29,7 +29,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Clients {
-    /// The stream: rtmp://host[:port]/app/stream, with a loopback address for a host
+    /// The stream, such as rtmp://127.0.0.1:1935/live/livestream; the host must be a loopback address
     #[arg(long)]
     pub(crate) url: RtmpUrl,
     /// How many clients

@@ -77,8 +77,9 @@ impl<'a> Player<'a> {
             && VideoTagHeader::decode(&message.payload).is_ok_and(|(head, _)| head.is_keyframe())
             && let Some((asked, _)) = self.asked
         {
-            // Some servers start with the audio at hand, others with what came since a keyframe:
-            // the stream is whole from here on.
+            // Until now some servers send the audio without the video: the stream is whole from
+            // here on.
+            (report.gaps, report.lost, report.repeated) = (0, 0, 0);
             self.last_counter = None;
             let join = asked.elapsed();
             report.join_ms = Some(join.as_secs_f64() * 1000.0);
@@ -117,6 +118,12 @@ mod tests {
     use super::*;
     use bytes::BytesMut;
 
+    fn keyframe(timestamp: u32, counter: u64) -> MediaMessage {
+        let mut payload = BytesMut::from(&[0x17, 1, 0, 0, 0, 0, 0, 0, 52, 6, 5, 48][..]);
+        Stamp { counter, clock: 0 }.encode(&mut payload);
+        MediaMessage { kind: MediaKind::Video, timestamp, payload: payload.freeze() }
+    }
+
     fn audio(timestamp: u32, counter: u64) -> MediaMessage {
         let mut payload = BytesMut::from(&[0xaf, 1][..]);
         Stamp { counter, clock: 0 }.encode(&mut payload);
@@ -143,6 +150,22 @@ mod tests {
     fn gaps_and_what_they_lost_are_counted() {
         let report = report(&[(0, 0), (23, 3), (46, 4), (69, 6)]);
         assert_eq!((report.gaps, report.lost), (2, 3));
+    }
+
+    #[test]
+    fn what_is_missing_before_the_first_keyframe_is_no_gap() {
+        let (mut report, shared) = (ClientReport::new(0), Shared::default());
+        let mut player = Player::new(&mut report, &shared);
+        player.asked = Some((Instant::now(), 0));
+        for message in [audio(0, 0), audio(23, 2), keyframe(40, 9), audio(46, 10)] {
+            player.message(&message);
+        }
+        assert_eq!(player.report.gaps, 0);
+        for message in [keyframe(80, 12), audio(92, 13)] {
+            player.message(&message);
+        }
+        assert_eq!((report.gaps, report.lost, report.stamped), (1, 1, 6));
+        assert!(report.join_ms.is_some());
     }
 
     #[test]
