@@ -35,7 +35,9 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     // Before the ports open: a signal that comes at once still ends the server cleanly.
     let stop = stop_signal()?;
     let server = Server::start(config)?;
-    info!("stops on {}", stop.await);
+    // Not within the macro: where the log is quieter, it would not be waited for.
+    let signal = stop.await;
+    info!("stops on {signal}");
     server.shutdown().await;
     Ok(())
 }

@@ -1,10 +1,17 @@
 //! The process: signals, ports, several side by side.
 
-use std::{process::Command, time::Duration};
+use std::{
+    net::{TcpListener, TcpStream},
+    process::{Command, Stdio},
+    time::Duration,
+};
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
-use crate::support::{Clip, Ffmpeg, RtmpClient, TestServer, clip};
+use crate::support::{Clip, Ffmpeg, RtmpClient, TestServer, clip, wait_for};
 
 #[test]
 fn a_signal_ends_it_cleanly_with_clients_attached() {
@@ -22,6 +29,25 @@ fn a_signal_ends_it_cleanly_with_clients_attached() {
         publisher.wait();
         flv.wait();
     }
+}
+
+/// What is logged changes nothing about what is done.
+#[test]
+fn it_runs_on_where_the_log_is_quiet() {
+    let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port();
+    let server = Command::new(env!("CARGO_BIN_EXE_srs-server"))
+        .envs([("RUST_LOG", "off"), ("SRS_HTTP_SERVER_LISTEN", "0"), ("SRS_HTTP_API_LISTEN", "0")])
+        .env("SRS_LISTEN", port.to_string())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for("server", Duration::from_secs(10), || TcpStream::connect(("127.0.0.1", port)).ok());
+    let mut player = RtmpClient::play(&format!("rtmp://127.0.0.1:{port}/live/a"));
+    assert!(player.collect(Duration::from_millis(100)).is_empty());
+    kill(Pid::from_raw(server.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+    let output = server.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
 #[test]
