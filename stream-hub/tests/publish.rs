@@ -312,3 +312,22 @@ fn a_grace_may_be_endless() {
     push(&stream, &mut writer, "key2", 0);
     assert_eq!(read(&mut reader), ["key2"]);
 }
+
+#[test]
+fn a_takeover_in_mid_segment_parts_batches_when_more_segments_follow() {
+    let stream = Stream::new(Limits::default());
+    let (_first, mut writer) = stream.source();
+    let mut reader = stream.reader::<Frame>(SubscribeOptions::default());
+    push(&stream, &mut writer, "key", 0);
+    let mut second = stream.publish("b", BusyPolicy::TakeOver);
+    let mut writer = second.track::<Frame>(TrackId(0)).unwrap();
+    for _ in 0..200 {
+        push(&stream, &mut writer, "p", 0);
+    }
+    let Poll::Ready(Ok(batch)) = poll(&mut reader) else { panic!("nothing to read") };
+    assert_eq!((batch.len(), batch.discontinuity()), (1, false));
+    reader.advance(1);
+    let Poll::Ready(Ok(batch)) = poll(&mut reader) else { panic!("nothing to read") };
+    assert!(batch.discontinuity());
+    assert_eq!(read(&mut reader).len(), 200);
+}

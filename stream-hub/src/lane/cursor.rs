@@ -183,6 +183,10 @@ impl<T: Item> Ring<T> {
         // What was given and not advanced over is given again.
         cursor.given = 0;
         cursor.to_head = false;
+        let mut end = match self.pass_ends(cursor) {
+            Ok(end) => end,
+            Err(end) => return Step::End(end),
+        };
         if !cursor.joining && cursor.next < self.tail() {
             if cursor.on_lag == OnLag::Close {
                 let lost = Lost { items: self.tail() - cursor.next };
@@ -192,11 +196,12 @@ impl<T: Item> Ring<T> {
             self.remove(cursor);
             cursor.rejoin();
             cursor.lagged = true;
+            // It goes on past the ends that are still held, too.
+            end = match self.pass_ends(cursor) {
+                Ok(end) => end,
+                Err(end) => return Step::End(end),
+            };
         }
-        let end = match self.pass_ends(cursor) {
-            Ok(end) => end,
-            Err(end) => return Step::End(end),
-        };
         let mut lost = 0;
         if cursor.joining {
             lost = self.join(cursor);
@@ -277,9 +282,12 @@ impl<T: Item> Ring<T> {
         let mut start = None;
         let mut bytes = 0;
         for (part, span) in self.parts.range(at..).zip(&mut batch.spans) {
+            if next >= limit {
+                break;
+            }
             let from = (next - part.base()) as usize;
             let to = (limit.min(part.end()) - part.base()) as usize;
-            let Some(first) = part.segment.held(from).filter(|_| from < to) else { break };
+            let Some(first) = part.segment.held(from) else { break };
             let start = *start.get_or_insert_with(|| first.end - first.item.size() as u64);
             let sum =
                 |at: usize| part.segment.held(at).map_or(0, |held| (held.end - start) as usize);
