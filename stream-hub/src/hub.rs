@@ -162,8 +162,9 @@ impl Hub {
     ///
     /// Register before streams are published. Several steps are chained as the shortest path; a
     /// type may be converted to itself, which makes its variants. `make` is called with the
-    /// stream locked, as are inline converters: they must not call the hub. The variant is that
-    /// asked for if this is the last step of a path, else 0.
+    /// stream locked, as are inline converters: they must not call the hub, but may hold readers
+    /// and publishers, and be dropped with them. The variant is that asked for if this is the last
+    /// step of a path, else 0.
     pub fn register<In: Item, Out: Item>(
         &self,
         place: Place,

@@ -13,14 +13,18 @@ pub struct Slot(pub u8);
 ///
 /// Items are shared by reference between all readers of a lane; the hub clones one only to keep
 /// it as configuration and to replay it into a new converter, so a clone has to be cheap: a
-/// reference count, not a copy of the payload.
+/// reference count, not a copy of the payload. Items are cloned and dropped with the lane locked:
+/// neither may call the hub.
 pub trait Item: Clone + Send + Sync + 'static {
     /// Bytes of memory the item holds, counted against [`Limits::lane_bytes`](crate::Limits).
+    ///
+    /// Include the item itself (`size_of::<Self>()`): items without a payload are held as well.
     fn size(&self) -> usize;
 
     /// Time of the item on the stream's clock, which starts at 0 and does not run backwards.
     ///
-    /// Counted against [`Limits::lane_time`](crate::Limits).
+    /// Counted against [`Limits::lane_time`](crate::Limits). An item that is older than the one
+    /// before it counts as one of the same time.
     fn time(&self) -> Duration;
 
     /// Whether a reader may start here: a keyframe, a segment, any audio frame of a pure audio

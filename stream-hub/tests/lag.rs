@@ -239,3 +239,20 @@ fn a_loss_that_spans_an_end_is_told() {
     assert!(batch.discontinuity());
     assert_eq!(reader.stats().lost, 90);
 }
+
+#[test]
+fn an_item_that_is_out_of_time_costs_nobody_anything() {
+    let limits = Limits { lane_time: ms(4000), ..Default::default() };
+    let stream = Stream::new(limits);
+    let (_publisher, mut writer) = stream.source();
+    writer.push(Frame::new("key", 100_000), stream.now).unwrap();
+    let mut slow = stream.reader::<Frame>(SubscribeOptions::default());
+    for at in 0..300 {
+        // As metadata comes: without a time of its own.
+        let time = if at % 3 == 0 { 0 } else { 100_000 + at * 10 };
+        writer.push(Frame::new("p", time), stream.now).unwrap();
+    }
+    assert_eq!(read(&mut slow).len(), 301);
+    assert_eq!(slow.stats().lost, 0);
+    assert_eq!(held(&stream).2, ms(2990));
+}

@@ -84,7 +84,7 @@ pub(crate) struct Ring<T> {
     pub(super) ends: u32,
     pub(super) closed: Option<ReadEnd>,
     pub(crate) counters: Counters,
-    pub(crate) last_time: Duration,
+    last_time: Duration,
     bytes: usize,
     /// Readers at the head while no segment is open; they move to the one that opens there.
     unplaced: u32,
@@ -133,7 +133,8 @@ impl<T: Item> Ring<T> {
     }
 
     pub(crate) fn push(&mut self, item: T) {
-        let (size, time) = (item.size(), item.time());
+        // An item that is out of time must not make the ring look longer than it is.
+        let (size, time) = (item.size(), item.time().max(self.last_time));
         self.make_room(size, time);
         let at = self.open_part(size, time);
         let seq = self.head;
