@@ -89,6 +89,9 @@ async fn relay(from: &str, to: &str) -> Result<(u64, String), AnyError> {
                 Ok(Next::Event(ClientEvent::Ended { code, description })) => {
                     break format!("the source has ended: {code} {description}");
                 }
+                Ok(Next::Event(ClientEvent::StreamEof { .. })) => {
+                    break "the source has nothing more to play".to_owned();
+                }
                 Ok(Next::Event(event)) => source.note(event)?,
                 Ok(Next::Closed) => break "the source has closed the connection".to_owned(),
                 Err(error) => {
@@ -202,10 +205,6 @@ impl Peer {
             }
             ClientEvent::PlayStarted { .. } => {
                 println!("{}: plays", self.name);
-                Ok(())
-            }
-            ClientEvent::StreamEof { .. } => {
-                println!("{}: the stream pauses or ends", self.name);
                 Ok(())
             }
             _ => Ok(()),
