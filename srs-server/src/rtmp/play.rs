@@ -89,7 +89,8 @@ impl Playing {
         let Some(duration) = self.duration else { return batch.len() };
         let is_beyond = |message: &RtmpMessage| {
             message.config_slot().is_none()
-                && message.time() >= *self.began.get_or_insert(message.time()) + duration
+                && message.time().saturating_sub(*self.began.get_or_insert(message.time()))
+                    >= duration
         };
         batch.iter().position(is_beyond).unwrap_or(batch.len())
     }

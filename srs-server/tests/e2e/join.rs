@@ -61,6 +61,21 @@ fn a_player_gets_as_much_as_it_asked_for() {
     assert!(server.clients("a", "rtmp-play").is_empty());
 }
 
+/// A duration that is longer than time can be, from somewhere in the stream.
+#[test]
+fn a_player_that_asks_for_more_than_there_can_be_gets_all() {
+    let server = TestServer::start();
+    let mut publisher = RtmpClient::publish(&server.rtmp_url("a"));
+    let mut witness = RtmpClient::play(&server.rtmp_url("a"));
+    for number in 0..300 {
+        publisher.send(MediaKind::Video, number * 9_000, key_frame(number, 100));
+    }
+    while witness.next().unwrap().2 != key_frame(299, 100) {}
+    let purpose = Purpose::Play { start: -2.0, duration: 18_446_744_073_709_549_568.0 };
+    let mut player = RtmpClient::open(&server.rtmp_url("a"), purpose).unwrap();
+    while player.next().unwrap().2 != key_frame(299, 100) {}
+}
+
 /// HTTP-FLV: the header says what the stream has, for whoever comes when.
 #[test]
 fn the_flv_header_tells_the_truth() {
