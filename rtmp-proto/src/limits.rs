@@ -11,7 +11,7 @@ pub struct Limits {
     /// Bytes of one message of any other type (default 64 KiB): commands and control. A session holds what `connect`
     /// says until it is polled.
     pub command_bytes: u32,
-    /// Chunk streams of the peer that are remembered (default 64). Each costs about 80 bytes and up to 4 KiB of spare
+    /// Chunk streams of the peer that are remembered (default 64). Each costs about 80 bytes and up to 1 KiB of spare
     /// room in its assembly buffer.
     pub chunk_streams: usize,
     /// Bytes of all messages that have only partly arrived, together (default 32 MiB). The buffers take at most twice as

@@ -8,10 +8,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use bytes::BytesMut;
-use rtmp_proto::chunk::ChunkWriter;
+use rtmp_proto::chunk::{ChunkReader, ChunkWriter};
 use rtmp_proto::message::{ControlMessage, Message, SetChunkSize, WindowAcknowledgementSize};
 use rtmp_proto::{
-    ChunkStreamId, MediaKind, MediaMessage, MessageType, Output, ServerConfig, ServerEvent,
+    ChunkStreamId, Limits, MediaKind, MediaMessage, MessageType, Output, ServerConfig, ServerEvent,
     ServerSession,
 };
 use support::*;
@@ -126,6 +126,23 @@ fn a_message_is_one_allocation() {
         }
         assert_eq!((seen, COUNT.get() - before), (20, 20), "{chunk_size}");
     }
+}
+
+#[test]
+fn a_message_begun_on_every_chunk_stream() {
+    let limits = Limits::default();
+    let mut reader = ChunkReader::new(&limits);
+    let (_, wire) = chunks(1);
+    // The first of the two messages is Set Chunk Size.
+    assert!(reader.read(&mut &wire[..]).unwrap().is_some());
+    let before = HELD.get();
+    for csid in 3..=63 {
+        // One byte of 16 MiB.
+        reader.read(&mut &[csid, 0, 0, 0, 0xff, 0xff, 0xff, 9, 1, 0, 0, 0, 0x17][..]).unwrap();
+    }
+    let held = HELD.get() - before;
+    assert_eq!(reader.held_bytes(), 61);
+    assert!(held < 64 * 1200, "{held}");
 }
 
 #[test]

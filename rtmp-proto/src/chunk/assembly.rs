@@ -4,8 +4,8 @@ use super::header::MessageHeader;
 use crate::message::Message;
 use crate::{ChunkStreamId, MessageStreamId, MessageType};
 
-/// The room a message gets at first, however long it says it will be.
-const FIRST_ROOM: usize = 4096;
+/// The room a message gets at first, however long it says it will be: a peer may start one on every chunk stream.
+const FIRST_ROOM: usize = 1024;
 
 /// One chunk stream: the header that the next one builds on, and the message that is being put together.
 #[derive(Debug)]

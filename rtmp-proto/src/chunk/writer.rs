@@ -2,7 +2,7 @@ use bytes::{BufMut, BytesMut};
 use thiserror::Error;
 
 use super::DEFAULT_CHUNK_SIZE;
-use super::header::{MessageHeader, extended_of};
+use super::header::{MAX_HEADER, MessageHeader, extended_of};
 use crate::message::{MAX_CHUNK_SIZE, Message, SetChunkSize};
 use crate::{ChunkStreamId, MessageStreamId, MessageType};
 
@@ -66,6 +66,8 @@ impl ChunkWriter {
     pub fn write(&mut self, message: &Message, out: &mut BytesMut) -> Result<(), EncodeError> {
         let length = payload_length(&message.payload)?;
         let header = self.header(message, length);
+        // Not a guarantee: the headers between the chunks come on top.
+        out.reserve(message.payload.len().saturating_add(MAX_HEADER));
         put_chunks(header, message.csid, self.chunk_size, &message.payload, out);
         if message.type_id == MessageType::SET_CHUNK_SIZE
             && let Ok(size) = SetChunkSize::decode(&message.payload)
