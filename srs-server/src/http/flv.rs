@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use axum::{
@@ -21,7 +22,7 @@ use flv_mux::TagKind;
 use http_body::Frame;
 use rtmp_proto::url;
 use stream_hub::{OnUnpublish, Reader, StreamKey, SubscribeOptions};
-use tokio::time::Instant;
+use tokio::time::{Instant, Interval, interval};
 use tracing::{Span, info, warn};
 
 use super::Connection;
@@ -34,6 +35,8 @@ use crate::{
 
 /// Most bytes taken from the ring at once; what is taken is held until the client has it.
 const BATCH: usize = 64 * 1024;
+/// How often a connection that waits for a publisher looks whether its client is there still.
+const WATCH: Duration = Duration::from_secs(5);
 /// Most bytes held back while the header waits for audio and video to show.
 const HEADER_WAIT_BYTES: usize = 1024 * 1024;
 
@@ -97,7 +100,7 @@ async fn play(
         is_fitted: false,
         client,
         shared,
-        header_sent: false,
+        watch: Some(Box::new(interval(WATCH))),
         queue: VecDeque::new(),
         queued: 0,
         span: Span::current(),
@@ -127,7 +130,8 @@ struct FlvBody {
     /// Whether the socket's send buffer was fitted to the stream.
     is_fitted: bool,
     shared: Arc<Shared>,
-    header_sent: bool,
+    /// As long as the header isn't sent: wakes the connection, which then looks for its client.
+    watch: Option<Box<Interval>>,
     /// Tags taken from the ring and not yet given to the connection.
     queue: VecDeque<Bytes>,
     queued: usize,
@@ -183,11 +187,15 @@ impl http_body::Body for FlvBody {
         let this = &mut *self;
         let span = this.span.clone();
         let _entered = span.enter();
-        while !this.header_sent {
+        while let Some(watch) = &mut this.watch {
+            // Hyper flushes after each poll; it reads no further while a request is unread.
+            while watch.poll_tick(cx).is_ready() {
+                this.client.doubt();
+            }
             if !this.queue.is_empty()
                 && let Some(header) = this.header()
             {
-                this.header_sent = true;
+                this.watch = None;
                 return Poll::Ready(Some(Ok(Frame::data(header))));
             }
             if !ready!(this.poll_queue(cx)) {

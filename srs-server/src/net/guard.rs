@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -26,6 +26,7 @@ pub struct Link {
     received: AtomicU64,
     sent: AtomicU64,
     send_buffer: AtomicUsize,
+    is_doubted: AtomicBool,
 }
 
 impl Link {
@@ -36,6 +37,11 @@ impl Link {
     /// Bytes the socket took for the client.
     pub fn sent(&self) -> u64 {
         self.sent.load(Relaxed)
+    }
+    /// Asks that the next flush fails if the peer has closed, even behind bytes that nobody
+    /// has read: who reads no further would not see it.
+    pub fn doubt(&self) {
+        self.is_doubted.store(true, Relaxed);
     }
     /// Bounds the kernel's buffer for this client from the next write on.
     pub fn set_send_buffer(&self, bytes: usize) {
@@ -144,7 +150,11 @@ impl<S: Transport> AsyncWrite for Guarded<S> {
         self.inner.is_write_vectored()
     }
 
+    /// Fails when the peer has closed, where [`Link::doubt`] asks for it.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.link.is_doubted.swap(false, Relaxed) && self.inner.is_closed_by_peer(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 

@@ -1,9 +1,14 @@
 //! What a connection runs over.
 
-use std::io;
+use std::{
+    future::Future,
+    io,
+    pin::pin,
+    task::{Context, Poll},
+};
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, DuplexStream},
+    io::{AsyncRead, AsyncWrite, DuplexStream, Interest},
     net::TcpStream,
 };
 
@@ -14,11 +19,19 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// # Errors
     /// The system refuses.
     fn set_send_buffer(&self, bytes: usize) -> io::Result<()>;
+
+    /// Whether the peer is known to send no more, even behind bytes that nobody has read.
+    fn is_closed_by_peer(&self, cx: &mut Context<'_>) -> bool;
 }
 
 impl Transport for TcpStream {
     fn set_send_buffer(&self, bytes: usize) -> io::Result<()> {
         socket2::SockRef::from(self).set_send_buffer_size(bytes)
+    }
+
+    fn is_closed_by_peer(&self, cx: &mut Context<'_>) -> bool {
+        let ready = pin!(self.ready(Interest::READABLE)).poll(cx);
+        matches!(ready, Poll::Ready(Ok(ready)) if ready.is_read_closed())
     }
 }
 
@@ -26,5 +39,9 @@ impl Transport for TcpStream {
 impl Transport for DuplexStream {
     fn set_send_buffer(&self, _: usize) -> io::Result<()> {
         Ok(())
+    }
+
+    fn is_closed_by_peer(&self, _: &mut Context<'_>) -> bool {
+        false
     }
 }

@@ -247,6 +247,19 @@ fn a_refused_publisher_that_sends_on_learns_why() {
     others.check();
 }
 
+/// A player leaves while it waits for a publisher, with something unread before its end.
+#[test]
+fn an_http_client_that_sends_too_much_and_leaves_is_forgotten() {
+    let server = TestServer::start();
+    let mut http = connect(server.http);
+    http.write_all(b"GET /live/a.flv HTTP/1.1\r\nHost: x\r\n\r\n\r\nand more").unwrap();
+    server.wait_for_client("a", "flv-play");
+    drop(http);
+    wait_for("the viewer gone", Duration::from_secs(20), || {
+        server.clients("a", "flv-play").is_empty().then_some(())
+    });
+}
+
 /// The name of a stream is in the log, but not as an event of its own.
 #[test]
 fn a_name_with_a_line_break() {
