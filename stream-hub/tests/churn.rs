@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use common::{Frame, Wire, marker, ms, start};
+use common::{Frame, Random, Wire, marker, ms, start};
 use stream_hub::{
     BusyPolicy, ConvertTask, Hub, Item, Limits, OnLag, OnUnpublish, Place, PublisherId, Reader,
     Start, StreamKey, SubscribeOptions, TrackId, Variant, WakeGroup, Window,
@@ -15,20 +15,8 @@ use stream_hub::{
 const ROUNDS: u64 = 3000;
 const KEYS: [&str; 2] = ["one", "two"];
 
-/// A small generator, the same for ever from the same seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % end
-    }
-
-    fn key(&mut self) -> StreamKey {
-        StreamKey::new("", "live", KEYS[self.below(KEYS.len() as u64) as usize])
-    }
+fn key(random: &mut Random) -> StreamKey {
+    StreamKey::new("", "live", random.pick(&KEYS))
 }
 
 fn publish(hub: &Hub, seed: u64) {
@@ -37,7 +25,7 @@ fn publish(hub: &Hub, seed: u64) {
         let who = PublisherId::new(if random.below(2) == 0 { "a" } else { "b" });
         let busy =
             if random.below(2) == 0 { BusyPolicy::TakeOver } else { BusyPolicy::TakeOverSame };
-        let Ok(mut publisher) = hub.publish(random.key(), who, busy, start()) else { continue };
+        let Ok(mut publisher) = hub.publish(key(&mut random), who, busy, start()) else { continue };
         let Ok(mut writer) = publisher.track::<Frame>(TrackId(0)) else { continue };
         for at in 0..random.below(100) {
             let text = ["p", "p", "p", "key", "cfg0", "bad"][random.below(6) as usize];
@@ -91,7 +79,7 @@ fn view<T: Item>(hub: &Hub, seed: u64) {
         if readers.len() < 20 {
             let grouped = (random.below(3) > 0).then_some(&group);
             let options = options(&mut random);
-            readers.push(hub.subscribe(&random.key(), options, grouped).unwrap());
+            readers.push(hub.subscribe(&key(&mut random), options, grouped).unwrap());
         }
         group.set_auto_window(ms(random.below(3)));
         _ = group.wake_due(start());
