@@ -14,8 +14,7 @@ use axum::Router;
 use stream_hub::{Hub, Limits};
 use tokio::{
     net::TcpListener,
-    sync::watch,
-    task::JoinSet,
+    task::{JoinSet, spawn_blocking},
     time::{Instant, interval, sleep},
 };
 use tracing::{debug, info, info_span, warn};
@@ -82,7 +81,6 @@ pub struct Server {
     http: Vec<SocketAddr>,
     api: Vec<SocketAddr>,
     shards: Arc<Shards>,
-    closing: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
@@ -137,7 +135,6 @@ impl Server {
             http: http.iter().map(|bound| bound.address).collect(),
             api: api.iter().map(|bound| bound.address).collect(),
             shards,
-            closing: watch::Sender::new(false),
             tasks: JoinSet::new(),
         };
         let media = http::router(server.shared.clone(), http::Site::Media);
@@ -154,8 +151,7 @@ impl Server {
         for Bound { listener, .. } in bound {
             let listener = TcpListener::from_std(listener)?;
             let (shared, shards) = (self.shared.clone(), self.shards.clone());
-            let closing = self.closing.subscribe();
-            self.tasks.spawn(accept(service.clone(), listener, shared, shards, closing));
+            self.tasks.spawn(accept(service.clone(), listener, shared, shards));
         }
         Ok(())
     }
@@ -177,13 +173,13 @@ impl Server {
         &self.shared
     }
 
-    /// Closes every connection and ends the server; waits 2 s at most for clients to go.
+    /// Closes every connection and ends the server.
     pub async fn shutdown(mut self) {
+        // Those who accept connections hold the shards too.
         self.tasks.shutdown().await;
-        let _ = self.closing.send(true);
-        let deadline = Instant::now() + Duration::from_secs(2);
-        while self.shards.connections() > 0 && Instant::now() < deadline {
-            sleep(Duration::from_millis(5)).await;
+        let shards = self.shards;
+        if let Err(error) = spawn_blocking(move || drop(shards)).await {
+            warn!("the threads did not end well: {error}");
         }
     }
 }
@@ -214,14 +210,7 @@ fn random_id(rng: &mut fastrand::Rng) -> String {
     (0..8).map(|_| char::from_digit(rng.u32(0..36), 36).unwrap_or('0')).collect()
 }
 
-async fn accept(
-    service: Service,
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    shards: Arc<Shards>,
-    closing: watch::Receiver<bool>,
-) {
-    let here = Shard::here();
+async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, shards: Arc<Shards>) {
     let mut warned: Option<Instant> = None;
     loop {
         let accepted = listener.accept().await.and_then(|(socket, address)| {
@@ -242,30 +231,19 @@ async fn accept(
             }
         };
         let shard = match service {
-            Service::Api(_) => here.clone(),
-            Service::Rtmp | Service::Media(_) => shards.least_loaded().clone(),
+            Service::Api(_) => shards.api(),
+            Service::Rtmp | Service::Media(_) => shards.least_loaded(),
         };
         let peer = Peer { id: shared.new_id(), address, shard: shard.clone() };
         let span = info_span!("conn", id = %peer.id);
-        let (shared, service, mut closing) = (shared.clone(), service.clone(), closing.clone());
+        let (shared, service) = (shared.clone(), service.clone());
         shard.spawn(span, async move {
-            let connection = async {
-                let socket = net::prepare(socket, shared.config.play.send_buffer)?;
-                match service {
-                    Service::Rtmp => rtmp::serve(socket, peer, shared).await,
-                    Service::Media(router) | Service::Api(router) => {
-                        http::serve(socket, peer, shared, router).await;
-                    }
+            match (net::prepare(socket, shared.config.play.send_buffer), service) {
+                (Ok(socket), Service::Rtmp) => rtmp::serve(socket, peer, shared).await,
+                (Ok(socket), Service::Media(router) | Service::Api(router)) => {
+                    http::serve(socket, peer, shared, router).await;
                 }
-                io::Result::Ok(())
-            };
-            tokio::select! {
-                result = connection => {
-                    if let Err(error) = result {
-                        debug!("connection gone before it began: {error}");
-                    }
-                }
-                _ = closing.wait_for(|closing| *closing) => debug!("closed: the server ends"),
+                (Err(error), _) => debug!("connection gone before it began: {error}"),
             }
         });
     }

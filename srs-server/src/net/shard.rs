@@ -34,10 +34,12 @@ pub struct Shard {
     connections: Arc<AtomicUsize>,
 }
 
-/// All shards. Dropping it ends their threads.
+/// All shards. Dropping it closes their connections and ends their threads.
 #[derive(Debug)]
 pub struct Shards {
     shards: Vec<Shard>,
+    /// For connections that have no media: what they cost keeps no player waiting.
+    api: Shard,
     stop: watch::Sender<()>,
     threads: Vec<thread::JoinHandle<()>>,
 }
@@ -48,32 +50,18 @@ impl Shards {
     /// # Errors
     /// The system gives no thread or no reactor.
     pub fn start(count: usize) -> io::Result<Self> {
-        let (stop, stopped) = watch::channel(());
-        let mut shards = Self { shards: Vec::new(), stop, threads: Vec::new() };
-        for index in 0..count.max(1) {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            let shard = Shard {
-                group: WakeGroup::new(),
-                runtime: runtime.handle().clone(),
-                connections: Arc::default(),
-            };
-            let group = shard.group.clone();
-            let mut stopped = stopped.clone();
-            let thread =
-                thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-                    runtime.block_on(async {
-                        select! {
-                            () = wake(&group) => {}
-                            () = measure(&group) => {}
-                            _ = stopped.changed() => {}
-                        }
-                    });
-                    runtime.shutdown_timeout(Duration::from_millis(100));
-                })?;
-            shards.shards.push(shard);
-            shards.threads.push(thread);
-        }
-        Ok(shards)
+        let stop = watch::Sender::new(());
+        let mut threads = Vec::new();
+        let mut start = |name: String| {
+            let (shard, thread) = Shard::start(name, stop.subscribe())?;
+            threads.push(thread);
+            io::Result::Ok(shard)
+        };
+        let api = start("api".to_owned())?;
+        let shards = (0..count.max(1))
+            .map(|index| start(format!("shard-{index}")))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { shards, api, stop, threads })
     }
 
     /// The shard with the fewest connections.
@@ -84,9 +72,9 @@ impl Shards {
             .unwrap_or(&self.shards[0])
     }
 
-    /// Connections on all shards.
-    pub fn connections(&self) -> usize {
-        self.shards.iter().map(|shard| shard.connections.load(Relaxed)).sum()
+    /// The thread for connections that have no media.
+    pub fn api(&self) -> &Shard {
+        &self.api
     }
 }
 
@@ -101,10 +89,36 @@ impl Drop for Shards {
 }
 
 impl Shard {
-    /// The thread that this is called on, for connections that have no media: what they cost
-    /// keeps no player waiting.
-    pub fn here() -> Self {
+    /// The thread that this is called on, for tests without any other.
+    #[cfg(test)]
+    pub(crate) fn here() -> Self {
         Self { group: WakeGroup::new(), runtime: Handle::current(), connections: Arc::default() }
+    }
+
+    /// Starts a thread that runs until `stop` is told.
+    fn start(
+        name: String,
+        mut stop: watch::Receiver<()>,
+    ) -> io::Result<(Self, thread::JoinHandle<()>)> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let group = WakeGroup::new();
+        let shard = Self {
+            group: group.clone(),
+            runtime: runtime.handle().clone(),
+            connections: Arc::default(),
+        };
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            runtime.block_on(async {
+                select! {
+                    () = wake(&group) => {}
+                    () = measure(&group) => {}
+                    _ = stop.changed() => {}
+                }
+            });
+            // Every connection's task is dropped here, and so its socket closed.
+            runtime.shutdown_timeout(Duration::from_millis(100));
+        })?;
+        Ok((shard, thread))
     }
 
     /// Runs a connection here.
@@ -198,7 +212,7 @@ mod tests {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         shards.least_loaded().spawn(Span::none(), async { sender.send(()).unwrap() });
         receiver.await.unwrap();
-        while shards.connections() > 0 {
+        while shards.least_loaded().connections.load(Relaxed) > 0 {
             tokio::task::yield_now().await;
         }
     }

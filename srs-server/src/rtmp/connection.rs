@@ -212,7 +212,11 @@ impl<S: Transport> Connection<S> {
                 count += 1;
             }
             let socket = Pin::new(&mut self.socket);
-            let written = ready!(socket.poll_write_vectored(cx, &slices[..count]))?;
+            // Most batches are one message, and a plain write costs the kernel less.
+            let written = match &slices[..count] {
+                [one] => ready!(socket.poll_write(cx, one)),
+                several => ready!(socket.poll_write_vectored(cx, several)),
+            }?;
             self.session.record_sent(written);
             let (mut taken, mut left) = (0, written);
             for message in batch.iter().take(count) {
