@@ -1,9 +1,12 @@
-//! The handshake (specification 5.2), in its simple form.
+//! The handshake (specification 5.2), in its simple and its complex form.
 //!
-//! Each side sends a version byte, 1536 bytes of its own and 1536 bytes that echo the peer's. Clients that put a digest
-//! into their 1536 bytes accept an answer in the simple form too.
+//! Each side sends a version byte, 1536 bytes of its own and 1536 bytes that answer the peer's. In the simple form the
+//! answer is an echo. In the complex form both packets of a side have an HMAC-SHA256 with a key that everybody knows: Flash
+//! Player plays H.264 only from a server that has it. The server takes the form of C1; the client falls back to the simple
+//! form with a server that answers so.
 
 mod client;
+mod digest;
 mod packet;
 mod server;
 mod version;
@@ -13,6 +16,15 @@ use thiserror::Error;
 pub use client::ClientHandshake;
 pub use packet::PACKET_SIZE;
 pub use server::ServerHandshake;
+
+/// Whether a handshake has digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HandshakeForm {
+    /// Without: random bytes and their echo (specification 5.2).
+    Simple,
+    /// With digests, as Flash Player 9 and later and Flash Media Server make them.
+    Complex,
+}
 
 /// Why a handshake failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

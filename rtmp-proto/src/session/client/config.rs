@@ -1,5 +1,6 @@
 use amf0::Object;
 
+use crate::handshake::HandshakeForm;
 use crate::session::PublishKind;
 use crate::{Limits, RtmpUrl};
 
@@ -49,6 +50,8 @@ pub struct ClientConfig {
     pub window_ack_size: u32,
     /// The window for our acknowledgements until the server announces one, in bytes (default 0: none are sent).
     pub in_ack_size: u32,
+    /// How the handshake begins (default complex, which falls back to simple with a server that answers so).
+    pub handshake: HandshakeForm,
     /// Chooses the random bytes of the handshake (default 0); take a different one for each connection.
     pub seed: u64,
     /// What the client calls itself. The defaults, one for each purpose, are names that servers know.
@@ -74,6 +77,7 @@ impl ClientConfig {
             chunk_size: 60_000,
             window_ack_size: 2_500_000,
             in_ack_size: 0,
+            handshake: HandshakeForm::Complex,
             seed: 0,
             flash_version: flash_version.to_owned(),
             buffer_length: 3000,

@@ -46,7 +46,8 @@ impl ClientSession {
     /// Starts the handshake.
     pub fn new(config: ClientConfig, now: Instant) -> Self {
         let mut link = Link::new(&config.limits, config.in_ack_size, now);
-        let handshake = link.transmit(|out| ClientHandshake::new(config.seed, out));
+        let handshake =
+            link.transmit(|out| ClientHandshake::new(config.handshake, config.seed, out));
         Self {
             config,
             link,
