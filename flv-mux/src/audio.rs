@@ -4,7 +4,8 @@ use bytes::{BufMut, BytesMut};
 use thiserror::Error;
 
 use crate::{
-    FourCc, Multitrack, enhanced,
+    FourCc, Modifiers, Multitrack, Track,
+    enhanced::{self, Prefix},
     wire::{Reader, Truncated, wire_enum},
 };
 
@@ -184,6 +185,32 @@ impl AudioTagHeader {
 
     /// Appends the header to `out`.
     pub fn encode(&self, out: &mut BytesMut) {
+        let nanos = match *self {
+            Self::Enhanced { nanos, .. } => nanos,
+            Self::Plain { .. } => 0,
+        };
+        self.put(Prefix::Nanos(nanos), out);
+    }
+
+    /// Appends the header to `out` with these modifiers in place of its nanoseconds; the old form
+    /// has none.
+    pub fn encode_with(&self, modifiers: Modifiers<'_>, out: &mut BytesMut) {
+        self.put(Prefix::Modifiers(modifiers), out);
+    }
+
+    /// The header of one track of a multitrack packet, as a tag of its own would have it.
+    #[must_use]
+    pub fn of_track(&self, track: &Track<'_>) -> Self {
+        match *self {
+            Self::Enhanced { packet_type, nanos, .. } => {
+                let content = EnhancedAudio::Single(track.codec);
+                Self::Enhanced { packet_type, nanos, content }
+            }
+            plain @ Self::Plain { .. } => plain,
+        }
+    }
+
+    fn put(&self, prefix: Prefix<'_>, out: &mut BytesMut) {
         match *self {
             Self::Plain { format, rate, is_16_bit, is_stereo, aac_packet_type } => {
                 let rate = (rate.to_wire() & 0x03) << 2;
@@ -193,13 +220,13 @@ impl AudioTagHeader {
                     out.put_u8(packet_type.to_wire());
                 }
             }
-            Self::Enhanced { packet_type, nanos, content } => match content {
+            Self::Enhanced { packet_type, content, .. } => match content {
                 EnhancedAudio::Single(codec) => {
-                    enhanced::put_first(EX_HEADER << 4, packet_type.to_wire(), nanos, out);
+                    enhanced::put_first(EX_HEADER << 4, packet_type.to_wire(), prefix, out);
                     out.put_slice(&codec.0);
                 }
                 EnhancedAudio::Multitrack(tracks) => {
-                    enhanced::put_first(EX_HEADER << 4, MULTITRACK, nanos, out);
+                    enhanced::put_first(EX_HEADER << 4, MULTITRACK, prefix, out);
                     tracks.put(packet_type.to_wire(), out);
                 }
             },

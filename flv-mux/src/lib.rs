@@ -46,7 +46,11 @@ pub use avc::{
     NalUnitType, NalUnits, Sps, SpsError, TooManyParameterSets, Vui, nal_units,
 };
 pub use demux::{DemuxError, Demuxer};
-pub use enhanced::Multitrack;
+pub use enhanced::{
+    AudioChannel, ColorConfig, ColorInfo, ContentLight, MasteringDisplay, Modifier, ModifierKind,
+    ModifierLength, Modifiers, MultichannelConfig, Multitrack, TooManyChannels, Track, TrackError,
+    TrackId, Tracks, VideoMetadata, encode_modifiers,
+};
 pub use fourcc::FourCc;
 pub use header::{FileHeader, HeaderError};
 pub use limits::Limits;

@@ -4,7 +4,8 @@ use bytes::{BufMut, BytesMut};
 use thiserror::Error;
 
 use crate::{
-    FourCc, Multitrack, enhanced,
+    FourCc, Modifiers, Multitrack, Track,
+    enhanced::{self, Prefix},
     wire::{Reader, Truncated, be_24, wire_enum},
 };
 
@@ -177,6 +178,39 @@ impl VideoTagHeader {
 
     /// Appends the header to `out`, composition times in their low 24 bits.
     pub fn encode(&self, out: &mut BytesMut) {
+        let nanos = match self.format {
+            VideoFormat::Enhanced { nanos, .. } => nanos,
+            _ => 0,
+        };
+        self.put(Prefix::Nanos(nanos), out);
+    }
+
+    /// Appends the header to `out` with these modifiers in place of its nanoseconds; the old forms
+    /// have none.
+    pub fn encode_with(&self, modifiers: Modifiers<'_>, out: &mut BytesMut) {
+        self.put(Prefix::Modifiers(modifiers), out);
+    }
+
+    /// The header of one track of a multitrack packet, as a tag of its own would have it; the
+    /// second value is the offset of the frame in [`Track::payload`].
+    ///
+    /// # Errors
+    ///
+    /// [`VideoHeaderError`] when the track ends before its composition time does.
+    pub fn of_track(&self, track: &Track<'_>) -> Result<(Self, usize), VideoHeaderError> {
+        let VideoFormat::Enhanced { packet_type, nanos, .. } = self.format else {
+            return Ok((*self, 0));
+        };
+        let mut reader = Reader::new(track.payload);
+        let content = single(packet_type, track.codec, &mut reader)?;
+        let offset = track.payload.len().saturating_sub(reader.rest().len());
+        Ok((
+            Self { format: VideoFormat::Enhanced { packet_type, nanos, content }, ..*self },
+            offset,
+        ))
+    }
+
+    fn put(&self, prefix: Prefix<'_>, out: &mut BytesMut) {
         let frame_type = (self.frame_type.to_wire() & 0x07) << 4;
         match self.format {
             VideoFormat::Plain(codec) => out.put_u8(frame_type | (codec.to_wire() & 0x0f)),
@@ -185,23 +219,23 @@ impl VideoTagHeader {
                 out.put_u8(packet_type.to_wire());
                 out.put_slice(&be_24(composition_time.cast_unsigned()));
             }
-            VideoFormat::Enhanced { packet_type, nanos, content } => {
+            VideoFormat::Enhanced { packet_type, content, .. } => {
                 let flags = EX_HEADER | frame_type;
                 let wire_type = packet_type.to_wire();
                 match content {
                     EnhancedVideo::Command(command) => {
-                        enhanced::put_first(flags, wire_type, nanos, out);
+                        enhanced::put_first(flags, wire_type, prefix, out);
                         out.put_u8(command);
                     }
                     EnhancedVideo::Single { codec, composition_time } => {
-                        enhanced::put_first(flags, wire_type, nanos, out);
+                        enhanced::put_first(flags, wire_type, prefix, out);
                         out.put_slice(&codec.0);
                         if has_composition_time(packet_type, codec) {
                             out.put_slice(&be_24(composition_time.cast_unsigned()));
                         }
                     }
                     EnhancedVideo::Multitrack(tracks) => {
-                        enhanced::put_first(flags, MULTITRACK, nanos, out);
+                        enhanced::put_first(flags, MULTITRACK, prefix, out);
                         tracks.put(wire_type, out);
                     }
                 }
@@ -306,10 +340,19 @@ fn enhanced_format(
         return Ok(VideoFormat::Enhanced { packet_type, nanos, content });
     }
     let codec = enhanced::four_cc(reader)?;
+    let content = single(packet_type, codec, reader)?;
+    Ok(VideoFormat::Enhanced { packet_type, nanos, content })
+}
+
+/// What a packet of one codec says before its frame.
+fn single(
+    packet_type: VideoPacketType,
+    codec: FourCc,
+    reader: &mut Reader<'_>,
+) -> Result<EnhancedVideo, Truncated> {
     let composition_time =
         if has_composition_time(packet_type, codec) { reader.i24("composition time")? } else { 0 };
-    let content = EnhancedVideo::Single { codec, composition_time };
-    Ok(VideoFormat::Enhanced { packet_type, nanos, content })
+    Ok(EnhancedVideo::Single { codec, composition_time })
 }
 
 fn has_composition_time(packet_type: VideoPacketType, codec: FourCc) -> bool {
