@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and runs them all. On Debian or Ubuntu packages come through apt;
-# elsewhere install ffmpeg (with ffprobe) and rtmpdump first.
+# elsewhere install the programs below first.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -13,11 +13,30 @@ need c++ g++
 need ffmpeg ffmpeg
 need ffprobe ffmpeg
 need rtmpdump rtmpdump
+[ -x /usr/sbin/nginx ] || need nginx nginx-light
+need gst-launch-1.0 gstreamer1.0-tools
+need python3 python3
+module() { # PACKAGE, for what is no command
+    dpkg -s "$1" >/dev/null 2>&1 || packages+=("$1")
+}
+if command -v dpkg >/dev/null; then
+    module libnginx-mod-rtmp
+    module gstreamer1.0-plugins-good
+    module gstreamer1.0-plugins-bad
+    python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
+fi
 if [ ${#packages[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || { echo "install first: ${packages[*]}" >&2; exit 1; }
     sudo=$([ "$(id -u)" = 0 ] || echo sudo)
     $sudo apt-get update -q
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -q -y --no-install-recommends "${packages[@]}"
+fi
+
+# Distributions' ffmpeg is too old to speak enhanced RTMP; this package brings a current one.
+tools=${CARGO_TARGET_DIR:-target}/tools
+if ! ls "$tools"/imageio_ffmpeg/binaries/ffmpeg-* >/dev/null 2>&1; then
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+        --target "$tools" imageio-ffmpeg==0.8.1
 fi
 
 # Most end-to-end tests wait for clips to play in real time: more of them at once than cores.

@@ -186,7 +186,16 @@ impl AudioInfo {
                 profile: String::new(),
             },
             _ => Self {
-                codec: header.four_cc().map_or_else(|| "Other".to_owned(), |cc| cc.to_string()),
+                codec: match header.four_cc() {
+                    Some(FourCc::AAC) => "AAC".to_owned(),
+                    Some(FourCc::MP3) => "MP3".to_owned(),
+                    Some(FourCc::OPUS) => "Opus".to_owned(),
+                    Some(FourCc::FLAC) => "FLAC".to_owned(),
+                    Some(FourCc::AC3) => "AC3".to_owned(),
+                    Some(FourCc::EAC3) => "EAC3".to_owned(),
+                    Some(other) => other.to_string(),
+                    None => "Other".to_owned(),
+                },
                 ..Self::default()
             },
         };
@@ -194,7 +203,6 @@ impl AudioInfo {
             && header.four_cc() == Some(FourCc::AAC)
             && let Ok(config) = AudioSpecificConfig::decode(payload)
         {
-            info.codec = "AAC".to_owned();
             info.sample_rate = config.output_sample_rate();
             info.channels = config.channels().unwrap_or(0);
             info.profile = aac_profile(&config).to_owned();

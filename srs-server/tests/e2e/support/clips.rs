@@ -2,9 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
     sync::{Mutex, PoisonError},
 };
+
+use super::Version;
 
 /// What is in a clip of about four seconds.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,26 @@ pub(crate) enum Clip {
     VideoOnly,
     /// H.264 with one keyframe in 30 seconds, and AAC.
     LongGop,
+    /// H.265 with B-frames and Opus, in enhanced tags.
+    HevcOpus,
+    /// AV1 and FLAC, in enhanced tags.
+    Av1Flac,
+    /// VP9 and E-AC-3, in enhanced tags.
+    Vp9Eac3,
+}
+
+impl Clip {
+    /// Codecs other than H.264 and AAC or MP3, and their settings.
+    fn enhanced(self) -> Option<[&'static [&'static str]; 2]> {
+        match self {
+            Self::HevcOpus => Some([&["libx265", "-x265-params", "log-level=none"], &["libopus"]]),
+            Self::Av1Flac => Some([&["libaom-av1", "-cpu-used", "8"], &["flac"]]),
+            Self::Vp9Eac3 => {
+                Some([&["libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"], &["eac3"]])
+            }
+            _ => None,
+        }
+    }
 }
 
 const VIDEO: &str = "testsrc2=size=320x240:rate=25";
@@ -33,7 +54,9 @@ pub(crate) fn clip(clip: Clip) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{clip:?}.flv"));
     if !path.exists() {
         let whole = path.with_extension("part");
-        let mut ffmpeg = Command::new("ffmpeg");
+        let enhanced = clip.enhanced();
+        let version = if enhanced.is_some() { Version::Current } else { Version::Old };
+        let mut ffmpeg = version.command();
         ffmpeg.args(["-v", "error", "-y"]);
         let seconds = if matches!(clip, Clip::LongGop) { "30" } else { "4" };
         if !matches!(clip, Clip::AudioOnly) {
@@ -47,10 +70,18 @@ pub(crate) fn clip(clip: Clip) -> PathBuf {
             Clip::BFrames => ("25", "2"),
             _ => ("25", "0"),
         };
-        ffmpeg.args(["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p"]);
-        ffmpeg.args(["-g", gop, "-bf", b_frames, "-sc_threshold", "0", "-b:v", "400k"]);
-        ffmpeg.args(["-c:a", if matches!(clip, Clip::Mp3) { "libmp3lame" } else { "aac" }]);
-        ffmpeg.args(["-b:a", "64k", "-ac", "2", "-f", "flv"]).arg(&whole);
+        ffmpeg.args(["-pix_fmt", "yuv420p", "-g", gop, "-b:v", "400k", "-ac", "2", "-b:a", "64k"]);
+        match enhanced {
+            Some([video, audio]) => {
+                ffmpeg.args(["-ar", "48000", "-c:v"]).args(video).arg("-c:a").args(audio);
+            }
+            None => {
+                ffmpeg.args(["-bf", b_frames, "-sc_threshold", "0", "-preset", "veryfast"]);
+                ffmpeg.args(["-c:v", "libx264", "-c:a"]);
+                ffmpeg.arg(if matches!(clip, Clip::Mp3) { "libmp3lame" } else { "aac" });
+            }
+        }
+        ffmpeg.args(["-f", "flv"]).arg(&whole);
         let status = ffmpeg.status().expect("ffmpeg is installed");
         assert!(status.success(), "{ffmpeg:?}");
         std::fs::rename(whole, &path).unwrap();

@@ -10,6 +10,31 @@ use std::{
 
 use super::wait_for;
 
+/// Which ffmpeg.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Version {
+    /// The distribution's, which knows no enhanced RTMP.
+    Old,
+    /// A current one, which `test.sh` puts beside the build.
+    Current,
+}
+
+impl Version {
+    pub(crate) fn command(self) -> Command {
+        let Self::Current = self else { return Command::new("ffmpeg") };
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let folder = target.join("tools/imageio_ffmpeg/binaries");
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let program = files
+            .map(|file| file.path())
+            .find(|path| {
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ffmpeg-"))
+            })
+            .unwrap_or_else(|| panic!("no ffmpeg in {}: run ./test.sh once", folder.display()));
+        Command::new(program)
+    }
+}
+
 /// An ffmpeg at work; killed when dropped.
 pub(crate) struct Ffmpeg {
     child: Child,
@@ -20,7 +45,12 @@ pub(crate) struct Ffmpeg {
 impl Ffmpeg {
     /// Sends `file` to `url` in real time, without transcoding.
     pub(crate) fn publish(file: &Path, url: &str) -> Self {
-        let mut command = Command::new("ffmpeg");
+        Self::publish_by(Version::Old, file, url)
+    }
+
+    /// Sends `file` to `url` in real time, without transcoding.
+    pub(crate) fn publish_by(version: Version, file: &Path, url: &str) -> Self {
+        let mut command = version.command();
         command.args(["-v", "error", "-re", "-i"]).arg(file);
         command.args(["-c", "copy", "-f", "flv", "-flvflags", "no_duration_filesize", url]);
         Self::spawn(command, PathBuf::new())
@@ -36,11 +66,16 @@ impl Ffmpeg {
 
     /// Plays `url` into a file, without transcoding.
     pub(crate) fn record(url: &str) -> Self {
+        Self::record_by(Version::Old, url)
+    }
+
+    /// Plays `url` into a file, without transcoding.
+    pub(crate) fn record_by(version: Version, url: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("recorded-{}-{count}.flv", std::process::id());
         let output = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let mut command = Command::new("ffmpeg");
+        let mut command = version.command();
         // Copied timestamps, so that what is compared is what was on the wire.
         command.args(["-v", "error", "-y", "-copyts", "-i", url]);
         command.args(["-map", "0", "-c", "copy", "-f", "flv"]).arg(&output);
@@ -123,4 +158,24 @@ pub(crate) fn decoded_hashes(file: &Path) -> BTreeMap<&'static str, Vec<String>>
         hashes.insert(name, list);
     }
     hashes
+}
+
+/// Every packet of a file, then every frame as it is decoded, as a current ffmpeg sees them:
+/// track, times, size and checksum of each.
+pub(crate) fn contents(file: &Path) -> Vec<String> {
+    let mut contents = Vec::new();
+    for codecs in [&["-c", "copy"][..], &["-fps_mode", "passthrough"]] {
+        let output = Version::Current
+            .command()
+            .args(["-v", "error", "-copyts", "-i"])
+            .arg(file)
+            .args(["-map", "0:v?", "-map", "0:a?"])
+            .args(codecs)
+            .args(["-f", "framemd5", "-"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        contents.extend(text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned));
+    }
+    contents
 }

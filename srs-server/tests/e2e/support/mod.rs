@@ -7,7 +7,7 @@ mod server;
 
 pub(crate) use client::{RtmpClient, inter_frame, key_frame, video_header};
 pub(crate) use clips::{Clip, clip};
-pub(crate) use ffmpeg::{Ffmpeg, Packet, decoded_hashes, packets};
+pub(crate) use ffmpeg::{Ffmpeg, Packet, Version, contents, decoded_hashes, packets};
 pub(crate) use server::TestServer;
 
 use std::{
