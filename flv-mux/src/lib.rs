@@ -29,6 +29,7 @@ mod header;
 mod limits;
 mod metadata;
 pub mod mux;
+mod rewrite;
 mod tag;
 mod video;
 mod wire;
@@ -55,6 +56,9 @@ pub use fourcc::FourCc;
 pub use header::{FileHeader, HeaderError};
 pub use limits::Limits;
 pub use metadata::{CodecName, Metadata, MetadataError, MetadataForm};
+pub use rewrite::{
+    Rewrite, RewriteError, audio_to_enhanced, audio_to_old, video_to_enhanced, video_to_old,
+};
 pub use tag::{BodyTooLong, MAX_BODY, Tag, TagHeader, TagKind};
 pub use video::{
     AvcPacketType, EnhancedVideo, FrameType, VideoCodecId, VideoFormat, VideoHeaderError,
