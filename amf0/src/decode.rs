@@ -1,6 +1,6 @@
 use thiserror::Error;
 
-use crate::{Limits, MAX_DEPTH, Object, Value, marker};
+use crate::{Limits, MAX_DEPTH, Object, Value, amf3, marker};
 
 /// Why bytes are not AMF0, or more than the limits allow.
 ///
@@ -16,7 +16,7 @@ pub enum DecodeError {
         /// How many bytes are missing.
         needed: usize,
     },
-    /// A marker that is reserved, unknown, or the switch to AMF3 (0x11).
+    /// A marker that is reserved or unknown.
     #[error("unsupported amf0 marker {marker:#04x} at byte {at}")]
     UnsupportedMarker {
         /// The marker.
@@ -46,6 +46,9 @@ pub enum DecodeError {
         /// The limit.
         limit: usize,
     },
+    /// A value that the marker 0x11 has switched to AMF3 for.
+    #[error(transparent)]
+    Amf3(#[from] amf3::DecodeError),
     /// More values than [`Limits::values`].
     #[error("more than {limit} amf0 values at byte {at}")]
     TooManyValues {
@@ -83,13 +86,16 @@ pub fn decode_all(input: &[u8], limits: &Limits) -> Result<Vec<Value>, DecodeErr
 
 /// Reads the values of one input one after the other.
 ///
-/// The limits hold for the whole input, not for each value.
+/// The limits hold for the whole input, not for each value. So do the tables of values in AMF3: one can refer to what
+/// was sent in another.
 #[derive(Debug, Clone)]
 pub struct Decoder<'a> {
     limits: &'a Limits,
-    len: usize,
+    input: &'a [u8],
     rest: &'a [u8],
     values: usize,
+    /// There from the first value in AMF3 on.
+    amf3: Option<Box<amf3::Decoder<'a>>>,
 }
 
 impl<'a> Decoder<'a> {
@@ -102,12 +108,12 @@ impl<'a> Decoder<'a> {
         if input.len() > limits.bytes {
             return Err(DecodeError::TooLong { len: input.len(), limit: limits.bytes });
         }
-        Ok(Self { limits, len: input.len(), rest: input, values: 0 })
+        Ok(Self { limits, input, rest: input, values: 0, amf3: None })
     }
 
     /// The bytes read so far.
     pub fn position(&self) -> usize {
-        self.len.saturating_sub(self.rest.len())
+        self.input.len().saturating_sub(self.rest.len())
     }
 
     /// The bytes not yet read.
@@ -124,8 +130,16 @@ impl<'a> Decoder<'a> {
         if self.rest.is_empty() { Ok(None) } else { self.value(0).map(Some) }
     }
 
+    /// Whether a value was in AMF3.
+    pub fn has_amf3(&self) -> bool {
+        self.amf3.is_some()
+    }
+
     fn value(&mut self, depth: usize) -> Result<Value, DecodeError> {
         let at = self.position();
+        if let [marker::AVM_PLUS, ..] = self.rest {
+            return self.amf3_value(at, depth);
+        }
         if self.values >= self.limits.values {
             return Err(DecodeError::TooManyValues { at, limit: self.limits.values });
         }
@@ -159,6 +173,19 @@ impl<'a> Decoder<'a> {
             },
             _ => return Err(DecodeError::UnsupportedMarker { marker, at }),
         })
+    }
+
+    /// Section 3.1: one value in AMF3 behind the marker.
+    fn amf3_value(&mut self, at: usize, depth: usize) -> Result<Value, DecodeError> {
+        let mut amf3 = match self.amf3.take() {
+            Some(amf3) => amf3,
+            None => Box::new(amf3::Decoder::new(self.input, self.limits)?),
+        };
+        let (value, end, values) = amf3.value_at(at.saturating_add(1), depth, self.values)?;
+        self.rest = self.input.get(end..).unwrap_or_default();
+        self.values = values;
+        self.amf3 = Some(amf3);
+        Ok(value)
     }
 
     fn strict_array(&mut self, at: usize, depth: usize) -> Result<Value, DecodeError> {
@@ -227,7 +254,7 @@ impl<'a> Decoder<'a> {
 }
 
 /// Real encoders send Latin-1 and worse in titles: such text is kept readable, never refused.
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -307,7 +334,7 @@ mod tests {
 
     #[test]
     fn reserved_and_unknown_markers() {
-        for marker in [0x04, 0x0e, 0x11, 0x12, 0xff] {
+        for marker in [0x04, 0x0e, 0x12, 0xff] {
             assert_eq!(one(&[marker]), Err(DecodeError::UnsupportedMarker { marker, at: 0 }));
         }
         assert_eq!(one(&[9]), Err(DecodeError::UnexpectedObjectEnd { at: 0 }));

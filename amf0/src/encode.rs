@@ -3,6 +3,9 @@ use thiserror::Error;
 
 use crate::{MAX_DEPTH, Object, Value, marker};
 
+/// The AMF3 marker of a byte array.
+const BYTE_ARRAY: u8 = 0x0c;
+
 /// Why a value cannot be written as AMF0.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -23,6 +26,12 @@ pub enum EncodeError {
     #[error("amf0 array of {len} elements, at most 4294967295 can be written")]
     TooManyElements {
         /// The number of elements.
+        len: usize,
+    },
+    /// A byte array is longer than its 28-bit length can say.
+    #[error("amf3 byte array of {len} bytes, at most 268435455 can be written")]
+    BytesTooLong {
+        /// The length in bytes.
         len: usize,
     },
     /// Objects and arrays are nested deeper than [`MAX_DEPTH`].
@@ -115,7 +124,21 @@ fn put_value(value: &Value, depth: usize, out: &mut BytesMut) -> Result<(), Enco
             put_name(class, out)?;
             put_properties(properties, depth, out)?;
         }
+        Value::ByteArray(bytes) => put_byte_array(bytes, out)?,
     }
+    Ok(())
+}
+
+/// AMF3 section 3.14: a 29-bit number whose lowest bit says that the bytes follow.
+fn put_byte_array(bytes: &[u8], out: &mut BytesMut) -> Result<(), EncodeError> {
+    let len = bytes.len();
+    let head = u32::try_from(len).ok().filter(|len| *len < 1 << 28);
+    let head = head.ok_or(EncodeError::BytesTooLong { len })? << 1 | 1;
+    out.put_slice(&[marker::AVM_PLUS, BYTE_ARRAY]);
+    // Always in four bytes: seven bits in each of three, then eight.
+    out.put_slice(&[22, 15, 8].map(|shift| (head >> shift) as u8 | 0x80));
+    out.put_u8(head as u8);
+    out.put_slice(bytes);
     Ok(())
 }
 
@@ -187,6 +210,8 @@ mod tests {
         assert_eq!(wire(vec![Value::Null].into()).unwrap(), [0x0a, 0, 0, 0, 1, 5]);
         let date = Value::Date { millis: 0.0, timezone: -60 };
         assert_eq!(wire(date).unwrap(), [0x0b, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xc4]);
+        let bytes = wire(Value::ByteArray(vec![7; 2])).unwrap();
+        assert_eq!(bytes, [0x11, 0x0c, 0x80, 0x80, 0x80, 5, 7, 7]);
     }
 
     #[test]

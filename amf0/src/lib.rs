@@ -18,6 +18,7 @@
     )
 )]
 
+pub mod amf3;
 mod decode;
 mod encode;
 mod limits;

@@ -17,4 +17,5 @@ pub(crate) const UNSUPPORTED: u8 = 0x0d;
 // 0x0e (RecordSet) is reserved and has no defined body.
 pub(crate) const XML_DOCUMENT: u8 = 0x0f;
 pub(crate) const TYPED_OBJECT: u8 = 0x10;
-// 0x11 (AVM+) switches to AMF3: its reader would be called from the decoder's match on markers.
+/// Switches to AMF3 for one value.
+pub(crate) const AVM_PLUS: u8 = 0x11;

@@ -41,6 +41,8 @@ pub enum Value {
         /// The properties.
         properties: Object,
     },
+    /// Bytes, which only AMF3 has (marker 0x11, then 0x0C); at most 268,435,455 can be encoded.
+    ByteArray(Vec<u8>),
 }
 
 impl Value {

@@ -1,6 +1,6 @@
 //! Properties over arbitrary values and arbitrary bytes.
 
-use amf0::{DecodeError, Limits, Object, Value, decode, decode_all, encode};
+use amf0::{DecodeError, Limits, Object, Value, amf3, decode, decode_all, encode};
 use bytes::BytesMut;
 use proptest::{collection::vec, prelude::*};
 
@@ -21,6 +21,7 @@ fn value() -> impl Strategy<Value = Value> {
             .prop_map(|(millis, timezone)| Value::Date { millis, timezone }),
         Just(Value::Unsupported),
         ".{0,12}".prop_map(Value::XmlDocument),
+        vec(any::<u8>(), 0..300).prop_map(Value::ByteArray),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
@@ -53,7 +54,10 @@ proptest! {
         encode(&value, &mut wire).unwrap();
         let cut = cut.index(wire.len());
         match decode(&wire[..cut], &roomy()) {
-            Err(DecodeError::Truncated { at, needed }) => prop_assert!(at <= cut && needed > 0),
+            Err(
+                DecodeError::Truncated { at, needed }
+                | DecodeError::Amf3(amf3::DecodeError::Truncated { at, needed }),
+            ) => prop_assert!(at <= cut && needed > 0),
             // The one cut that is tolerated: between the properties of the outermost object.
             Ok((short, used)) => {
                 prop_assert!(short.as_object().is_some());

@@ -41,8 +41,8 @@ impl Body {
     ///
     /// # Errors
     ///
-    /// [`MessageError`] if the payload is not what the type says. The parts of an aggregate and the values of a data
-    /// message are not looked at here.
+    /// [`MessageError`] if the payload is not what the type says. The parts of an aggregate are not looked at here; the
+    /// values of a data message only if some may be in AMF3, which they do not stay.
     pub fn decode(message: Message, limits: &amf0::Limits) -> Result<Self, MessageError> {
         let Message { type_id, timestamp, payload, .. } = message;
         Ok(match type_id {
@@ -61,7 +61,7 @@ impl Body {
             MessageType::AUDIO => Self::Audio(payload),
             MessageType::VIDEO => Self::Video(payload),
             MessageType::DATA_AMF0 | MessageType::DATA_AMF3 => {
-                Self::Data(Data::from_payload(type_id, payload))
+                Self::Data(Data::from_payload(type_id, payload).into_amf0(limits))
             }
             MessageType::COMMAND_AMF0 | MessageType::COMMAND_AMF3 => {
                 Self::Command(Command::decode(type_id, &payload, limits)?)

@@ -4,9 +4,6 @@ use bytes::{Bytes, BytesMut};
 use super::{Message, MessageError};
 use crate::{ChunkStreamId, MessageStreamId, MessageType};
 
-/// The marker that switches to AMF3 within AMF0.
-const AVM_PLUS: u8 = 0x11;
-
 /// A command message (specification 7.2): a call, the answer to one, or a status.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Command {
@@ -33,8 +30,8 @@ impl Command {
 
     /// Decodes the payload of an AMF0 (20) or AMF3 (17) command.
     ///
-    /// The AMF3 form starts with a zero byte and goes on in AMF0. A transaction id or command object that is missing is
-    /// 0 or null. Arguments in AMF3 are not read, nor is anything after them.
+    /// The AMF3 form starts with a zero byte, which some senders forget, and goes on in AMF0, which switches to AMF3 for
+    /// single values (AMF3 section 4.1). A transaction id or command object that is missing is 0 or null.
     ///
     /// # Errors
     ///
@@ -45,12 +42,7 @@ impl Command {
         limits: &amf0::Limits,
     ) -> Result<Self, MessageError> {
         let mut decoder = Decoder::new(without_amf3_prefix(type_id, payload), limits)?;
-        let mut next = || {
-            if decoder.remaining().first() == Some(&AVM_PLUS) {
-                return Ok(None);
-            }
-            decoder.decode_next()
-        };
+        let mut next = || decoder.decode_next();
         let Some(Value::String(name)) = next()? else { return Err(MessageError::UnnamedCommand) };
         let transaction_id = next()?.and_then(|value| value.as_number()).unwrap_or(0.0);
         let object = next()?.unwrap_or(Value::Null);
@@ -117,10 +109,19 @@ mod tests {
     }
 
     #[test]
-    fn amf3_arguments_end_the_command() {
-        let wire = [CREATE_STREAM, &[1, 1, 0x11, 0x0a, 0xff]].concat();
-        let command = decode(MessageType::COMMAND_AMF3, &wire).unwrap();
-        assert_eq!(command.arguments, [Value::Boolean(true)]);
+    fn values_in_amf3() {
+        // What an ActionScript 3 client sends: the command object and an argument in AMF3.
+        let wire = b"\0\x02\0\x07connect\0\x3f\xf0\0\0\0\0\0\0\x11\x0a\x0b\x01\
+                     \x07app\x06\x09live\x1dobjectEncoding\x04\x03\x01\x11\x06\x02\x05";
+        let command = decode(MessageType::COMMAND_AMF3, wire).unwrap();
+        let object =
+            amf0::Object::from([("app", Value::from("live")), ("objectEncoding", 3.into())]);
+        assert_eq!(command.object, object.into());
+        assert_eq!(command.arguments, ["live".into(), Value::Null]);
+        // In a message of the AMF0 type it is no different.
+        assert_eq!(decode(MessageType::COMMAND_AMF0, &wire[1..]), Ok(command));
+        let cut = decode(MessageType::COMMAND_AMF3, &wire[..40]);
+        assert!(matches!(cut, Err(MessageError::Amf0(amf0::DecodeError::Amf3(_)))));
     }
 
     #[test]

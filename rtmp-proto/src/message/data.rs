@@ -1,6 +1,10 @@
-use bytes::{Buf, Bytes};
+use amf0::{Decoder, Value, encode_all};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::MessageType;
+
+/// The marker that switches to AMF3 within AMF0.
+const AVM_PLUS: u8 = 0x11;
 
 /// `@setDataFrame` as an AMF0 string: what publishers put before the name of metadata that is to be kept.
 const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
@@ -12,7 +16,8 @@ pub struct Data(Bytes);
 impl Data {
     /// Strips what an FLV script tag has not: the zero byte of the AMF3 form (15) and a leading `@setDataFrame`.
     ///
-    /// The values are not decoded; the payload is a slice of what is given.
+    /// The values are not decoded; the payload is a slice of what is given. Values in AMF3 stay so, see
+    /// [`into_amf0`](Self::into_amf0).
     pub fn from_payload(type_id: MessageType, mut payload: Bytes) -> Self {
         if type_id == MessageType::DATA_AMF3 && payload.first() == Some(&0) {
             payload.advance(1);
@@ -23,9 +28,25 @@ impl Data {
         Self(payload)
     }
 
-    /// The values in AMF0.
+    /// The values as they were sent.
     pub fn into_payload(self) -> Bytes {
         self.0
+    }
+
+    /// Says values in AMF3 in AMF0, for receivers that know nothing else; without any it is the same slice.
+    ///
+    /// What cannot be decoded, or is longer than the limits, stays as it is: nobody has to read it.
+    #[must_use]
+    pub fn into_amf0(self, limits: &amf0::Limits) -> Self {
+        if self.0.contains(&AVM_PLUS)
+            && let Some(values) = values_with_amf3(&self.0, limits)
+        {
+            let mut payload = BytesMut::with_capacity(self.0.len());
+            if encode_all(&values, &mut payload).is_ok() {
+                return Self(payload.freeze());
+            }
+        }
+        self
     }
 
     /// The name, if the payload starts with one; an empty slice if not.
@@ -42,6 +63,16 @@ impl Data {
             payload.clone()
         }
     }
+}
+
+/// The values, if they can be read and one of them is in AMF3.
+fn values_with_amf3(payload: &[u8], limits: &amf0::Limits) -> Option<Vec<Value>> {
+    let mut decoder = Decoder::new(payload, limits).ok()?;
+    let mut values = Vec::new();
+    while let Some(value) = decoder.decode_next().ok()? {
+        values.push(value);
+    }
+    decoder.has_amf3().then_some(values)
 }
 
 #[cfg(test)]
@@ -68,6 +99,23 @@ mod tests {
         assert_eq!(wire, [SET_DATA_FRAME, META].concat());
         let cue = Bytes::from_static(b"\x02\x00\x0aonCuePoint\x05");
         assert_eq!(Data::to_publish(&cue), cue);
+    }
+
+    #[test]
+    fn metadata_in_amf3_becomes_amf0() {
+        let limits = amf0::Limits::default();
+        let wire = b"\0\x02\0\x0aonMetaData\x11\x0a\x0b\x01\x0bwidth\x04\x05\x01";
+        let data = Data::from_payload(MessageType::DATA_AMF3, Bytes::from_static(wire));
+        assert_eq!(
+            data.into_amf0(&limits).into_payload()[..],
+            b"\x02\0\x0aonMetaData\x03\0\x05width\0\x40\x14\0\0\0\0\0\0\0\0\x09"[..]
+        );
+        // AMF0 that only has such a byte, and AMF3 that cannot be read.
+        for wire in [&b"\x02\0\x01\x11"[..], b"\x02\0\x01x\x11\x0a"] {
+            let wire = Bytes::from_static(wire);
+            let data = Data::from_payload(MessageType::DATA_AMF0, wire.clone()).into_amf0(&limits);
+            assert_eq!(data.into_payload().as_ptr(), wire.as_ptr());
+        }
     }
 
     #[test]
