@@ -1,11 +1,13 @@
 //! What the hub carries for this server: frames, and the wire forms made of them once per stream.
 
 mod clock;
+mod dialect;
 mod frame;
 mod info;
 mod ingest;
 mod wire;
 
+pub use dialect::Dialect;
 pub use frame::{AUDIO_CONFIG, Frame, METADATA, VIDEO_CONFIG};
 pub use info::{AudioInfo, MediaInfo, VideoInfo};
 pub use ingest::Ingest;

@@ -4,14 +4,12 @@ use std::{marker::PhantomData, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use flv_mux::TagKind;
-use rtmp_proto::{MediaKind, MessageStreamId, chunk::MediaEncoder};
-use stream_hub::{
-    Convert, ConvertError, Hub, Item, Lost, Output, Place, Slot, TrackId, Unavailable, Variant,
-};
+use rtmp_proto::{MediaKind, chunk::MediaEncoder};
+use stream_hub::{Convert, ConvertError, Hub, Item, Lost, Output, Place, Slot, TrackId, Variant};
 
-use super::Frame;
+use super::{Dialect, Frame};
 
-/// An RTMP message in chunks of type 0 and 3; the variant is its message stream id.
+/// An RTMP message in chunks of type 0 and 3; the variant is a [`Dialect`].
 pub type RtmpMessage = Wire<Rtmp>;
 /// An FLV tag with the previous tag size after it.
 pub type FlvTag = Wire<Flv>;
@@ -31,27 +29,32 @@ pub struct Wire<F> {
 
 /// The form of RTMP: chunks.
 #[derive(Debug)]
-pub struct Rtmp(MediaEncoder);
+pub struct Rtmp {
+    dialect: Dialect,
+    encoder: MediaEncoder,
+}
 /// The form of FLV: tags.
 #[derive(Debug)]
 pub struct Flv;
 
 trait Form: Send + Sync + 'static {
-    fn new(variant: Variant) -> Result<Self, Unavailable>
-    where
-        Self: Sized;
+    fn new(variant: Variant) -> Self;
+    /// Whether frames of this kind are in it.
+    fn takes(&self, kind: TagKind) -> bool;
     fn encoded_len(&self, frame: &Frame) -> usize;
     fn encode(&self, frame: &Frame, out: &mut BytesMut) -> Result<(), ConvertError>;
 }
 
 impl Form for Rtmp {
-    fn new(variant: Variant) -> Result<Self, Unavailable> {
-        let msid = u32::try_from(variant.0)
-            .map_err(|_| Unavailable::refused("no such message stream id"))?;
-        Ok(Self(MediaEncoder::new(MessageStreamId(msid), CHUNK_SIZE)))
+    fn new(variant: Variant) -> Self {
+        let dialect = Dialect::from(variant);
+        Self { dialect, encoder: MediaEncoder::new(dialect.msid, CHUNK_SIZE) }
+    }
+    fn takes(&self, kind: TagKind) -> bool {
+        self.dialect.takes(kind)
     }
     fn encoded_len(&self, frame: &Frame) -> usize {
-        self.0.encoded_len(frame.timestamp(), frame.body.len())
+        self.encoder.encoded_len(frame.timestamp(), frame.body.len())
     }
     fn encode(&self, frame: &Frame, out: &mut BytesMut) -> Result<(), ConvertError> {
         let kind = match frame.kind {
@@ -59,15 +62,18 @@ impl Form for Rtmp {
             TagKind::Video => MediaKind::Video,
             _ => MediaKind::Data,
         };
-        self.0
+        self.encoder
             .encode_parts(kind, frame.timestamp(), &frame.body, out)
             .map_err(|error| ConvertError::new(error.to_string()))
     }
 }
 
 impl Form for Flv {
-    fn new(_: Variant) -> Result<Self, Unavailable> {
-        Ok(Self)
+    fn new(_: Variant) -> Self {
+        Self
+    }
+    fn takes(&self, _: TagKind) -> bool {
+        true
     }
     fn encoded_len(&self, frame: &Frame) -> usize {
         flv_mux::mux::encoded_len(frame.body.len())
@@ -89,6 +95,14 @@ struct Encoder<F> {
     slab: BytesMut,
 }
 
+impl<F: Form> Encoder<F> {
+    /// Whether a player can begin at `frame`: also at any audio where it gets no video.
+    fn is_join_point(&self, frame: &Frame) -> bool {
+        let is_audio = frame.kind == TagKind::Audio && frame.config_slot.is_none();
+        frame.is_join_point || (is_audio && !self.form.takes(TagKind::Video))
+    }
+}
+
 impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
     fn push(
         &mut self,
@@ -96,6 +110,9 @@ impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
         frame: &Frame,
         out: &mut Output<Wire<F>>,
     ) -> Result<(), ConvertError> {
+        if !self.form.takes(frame.kind) {
+            return Ok(());
+        }
         let needed = self.form.encoded_len(frame);
         if self.slab.capacity() < needed {
             self.slab = BytesMut::with_capacity(SLAB.max(needed));
@@ -105,7 +122,7 @@ impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
             bytes: self.slab.split().freeze(),
             kind: frame.kind,
             time: frame.time,
-            is_join_point: frame.is_join_point,
+            is_join_point: self.is_join_point(frame),
             config_slot: frame.config_slot,
             form: PhantomData,
         });
@@ -123,7 +140,7 @@ pub fn register(hub: &Hub) {
 
 fn register_form<F: Form>(hub: &Hub) {
     hub.register::<Frame, Wire<F>>(Place::Inline, |_, variant| {
-        Ok(Box::new(Encoder { form: F::new(variant)?, slab: BytesMut::new() }))
+        Ok(Box::new(Encoder { form: F::new(variant), slab: BytesMut::new() }))
     });
 }
 

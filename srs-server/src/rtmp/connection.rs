@@ -12,7 +12,8 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use rtmp_proto::{
-    Connect, RequestId, ServerConfig, ServerEvent, ServerOutput, ServerSession, StatusCode, url,
+    Connect, MessageStreamId, RequestId, ServerConfig, ServerEvent, ServerOutput, ServerSession,
+    StatusCode, url,
 };
 use stream_hub::StreamKey;
 use tokio::{
@@ -335,6 +336,12 @@ impl<S: Transport> Connection<S> {
                     playing.paused = paused;
                 }
             }
+            ServerEvent::ReceiveAudio { msid, enabled } => {
+                self.receive(msid, Some(enabled), None)?;
+            }
+            ServerEvent::ReceiveVideo { msid, enabled } => {
+                self.receive(msid, None, Some(enabled))?;
+            }
             other => debug!("{other:?}"),
         }
         Ok(())
@@ -345,6 +352,21 @@ impl<S: Transport> Connection<S> {
         if let Err(error) = self.session.accept(id) {
             debug!("{error}");
         }
+    }
+
+    /// Changes what the client takes of the stream that it plays.
+    fn receive(
+        &mut self,
+        msid: MessageStreamId,
+        audio: Option<bool>,
+        video: Option<bool>,
+    ) -> Result<(), ConnectionError> {
+        let Some(mut playing) = self.playing.take_if(|playing| playing.msid == msid) else {
+            return Ok(());
+        };
+        playing.receive(self, audio, video)?;
+        self.playing = Some(playing);
+        Ok(())
     }
 
     /// Tells the client why it is refused, before the connection closes.

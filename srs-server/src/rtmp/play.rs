@@ -6,14 +6,14 @@ use std::{
 };
 
 use rtmp_proto::MessageStreamId;
-use stream_hub::{Batch, Item, Reader, StreamKey, SubscribeOptions, Variant};
+use stream_hub::{Batch, Item, Reader, Start, StreamKey, SubscribeOptions};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{ConnectionError, connection::Connection, read_options};
 use crate::{
     live::{ClientGuard, ClientKind},
-    media::RtmpMessage,
+    media::{Dialect, RtmpMessage},
     net::Transport,
     server::Shared,
 };
@@ -24,6 +24,7 @@ const BATCH: usize = 256 * 1024;
 pub(super) struct Playing {
     pub(super) msid: MessageStreamId,
     pub(super) paused: bool,
+    dialect: Dialect,
     reader: Reader<RtmpMessage>,
     /// How much of the stream was asked for, and where that began.
     duration: Option<Duration>,
@@ -44,18 +45,15 @@ impl Playing {
             return Err(ConnectionError::OneStream);
         }
         let shared = &connection.shared;
-        let options =
-            SubscribeOptions { variant: Variant(msid.0.into()), ..read_options(&shared.config) };
-        let reader = shared
-            .hub
-            .subscribe(&key, options, Some(&connection.peer.shard.group))
-            .map_err(|error| ConnectionError::PlayRefused(key.clone(), error))?;
+        let dialect = Dialect::new(msid);
+        let reader = subscribe(connection, &key, dialect, Start::LatestJoinPoint)?;
         let now = Instant::now().into_std();
         let stream = shared.streams.open(&key, now, || shared.new_id());
         let client = connection.join(ClientKind::RtmpPlay, stream);
         info!(stream = %key, ip = %client.identity.ip, "play");
         Ok(Self {
             msid,
+            dialect,
             paused: false,
             reader,
             // Seconds; negative is the whole stream, and so is what is no time.
@@ -64,6 +62,29 @@ impl Playing {
             client,
             is_fitted: false,
         })
+    }
+
+    /// Goes on with or without audio, or video. Video that comes back starts at its next keyframe.
+    pub(super) fn receive<S: Transport>(
+        &mut self,
+        connection: &Connection<S>,
+        audio: Option<bool>,
+        video: Option<bool>,
+    ) -> Result<(), ConnectionError> {
+        let dialect = Dialect {
+            audio: audio.unwrap_or(self.dialect.audio),
+            video: video.unwrap_or(self.dialect.video),
+            ..self.dialect
+        };
+        if dialect == self.dialect {
+            return Ok(());
+        }
+        let has_video_again = dialect.video && !self.dialect.video;
+        let start = if has_video_again { Start::NextJoinPoint } else { Start::Live };
+        let key = self.client.stream.key.clone();
+        self.reader = subscribe(connection, &key, dialect, start)?;
+        self.dialect = dialect;
+        Ok(())
     }
 
     /// The messages to send next.
@@ -99,4 +120,19 @@ impl Playing {
     pub(super) fn advance(&mut self, messages: usize) {
         self.reader.advance(messages);
     }
+}
+
+fn subscribe<S: Transport>(
+    connection: &Connection<S>,
+    key: &StreamKey,
+    dialect: Dialect,
+    start: Start,
+) -> Result<Reader<RtmpMessage>, ConnectionError> {
+    let shared = &connection.shared;
+    let options =
+        SubscribeOptions { variant: dialect.into(), start, ..read_options(&shared.config) };
+    shared
+        .hub
+        .subscribe(key, options, Some(&connection.peer.shard.group))
+        .map_err(|error| ConnectionError::PlayRefused(key.clone(), error))
 }

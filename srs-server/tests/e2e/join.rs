@@ -5,9 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use rtmp_proto::{MediaKind, Purpose};
 
-use crate::support::{Clip, Ffmpeg, RtmpClient, TestServer, clip, key_frame};
+use crate::support::{Clip, Ffmpeg, RtmpClient, TestServer, clip, inter_frame, key_frame};
 
 /// In the middle of a GOP of 30 seconds: what comes first is its keyframe, from the ring.
 #[test]
@@ -74,6 +75,41 @@ fn a_player_that_asks_for_more_than_there_can_be_gets_all() {
     let purpose = Purpose::Play { start: -2.0, duration: 18_446_744_073_709_549_568.0 };
     let mut player = RtmpClient::open(&server.rtmp_url("a"), purpose).unwrap();
     while player.next().unwrap().2 != key_frame(299, 100) {}
+}
+
+/// `receiveVideo` and `receiveAudio`: the rest of the stream goes on meanwhile, and video comes
+/// back with a keyframe.
+#[test]
+fn a_player_may_do_without_video_or_audio() {
+    let server = TestServer::start();
+    let mut publisher = RtmpClient::publish(&server.rtmp_url("a"));
+    let mut player = RtmpClient::play(&server.rtmp_url("a"));
+    let audio = Bytes::from_static(&[0xaf, 1, 0x21]);
+    let mut time = 0;
+    let mut second = |player: &mut RtmpClient| {
+        for step in 0..25 {
+            let frame = if step == 10 { key_frame(time, 100) } else { inter_frame(time, 100) };
+            publisher.send(MediaKind::Video, time, frame);
+            publisher.send(MediaKind::Audio, time, audio.clone());
+            time += 40;
+        }
+        let received = player.collect(Duration::from_millis(200));
+        let kind = |kind| received.iter().filter(move |message| message.0 == kind).cloned();
+        [kind(MediaKind::Audio), kind(MediaKind::Video)].map(Iterator::collect::<Vec<_>>)
+    };
+    // Everything, from the first keyframe on.
+    assert_eq!(second(&mut player).map(|messages| messages.len()), [15, 15]);
+    player.command("receiveVideo", vec![false.into()]);
+    assert!(player.collect(Duration::from_millis(200)).is_empty());
+    assert_eq!(second(&mut player).map(|messages| messages.len()), [25, 0]);
+    player.command("receiveVideo", vec![true.into()]);
+    assert!(player.collect(Duration::from_millis(200)).is_empty());
+    let [_, video] = second(&mut player);
+    assert_eq!(video.len(), 15);
+    assert_eq!(video[0].2[0], 0x17, "a keyframe first");
+    player.command("receiveAudio", vec![false.into()]);
+    assert!(player.collect(Duration::from_millis(200)).is_empty());
+    assert_eq!(second(&mut player).map(|messages| messages.len()), [0, 25]);
 }
 
 /// HTTP-FLV: the header says what the stream has, for whoever comes when.

@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rtmp_proto::{
-    ClientConfig, ClientEvent, ClientOutput, ClientSession, MediaKind, MediaMessage,
-    MessageStreamId, Purpose, RtmpUrl,
+    ChunkStreamId, ClientConfig, ClientEvent, ClientOutput, ClientSession, MediaKind, MediaMessage,
+    MessageStreamId, Purpose, RtmpUrl, amf0::Value, chunk::ChunkWriter, message::Command,
 };
 
 pub(crate) type Media = (MediaKind, u32, Bytes);
@@ -64,6 +64,17 @@ impl RtmpClient {
         let message = MediaMessage { kind, timestamp, payload };
         self.session.send_media(self.msid, &message).map_err(|error| error.to_string())?;
         self.handle_outputs().map(|_| ())
+    }
+
+    /// Sends a command on the stream, one that expects no answer.
+    pub(crate) fn command(&mut self, name: &str, arguments: Vec<Value>) {
+        let command = Command { arguments, ..Command::new(name, 0.0) };
+        // On a chunk stream that the session leaves alone, whatever it has sent before.
+        let csid = ChunkStreamId::new(9).unwrap();
+        let message = command.to_message(csid, self.msid).unwrap();
+        let mut bytes = BytesMut::new();
+        ChunkWriter::new().write(&message, &mut bytes).unwrap();
+        self.socket.write_all(&bytes).unwrap();
     }
 
     /// The next media message; an error once the connection is closed or 5 s are over.
