@@ -7,7 +7,7 @@ mod info;
 mod ingest;
 mod wire;
 
-pub use dialect::Dialect;
+pub use dialect::{Codecs, Dialect};
 pub use frame::{AUDIO_CONFIG, Frame, METADATA, VIDEO_CONFIG};
 pub use info::{AudioInfo, MediaInfo, VideoInfo};
 pub use ingest::Ingest;

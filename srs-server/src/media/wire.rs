@@ -1,6 +1,6 @@
 //! The wire forms: each message in ready bytes, made once per stream and sent to every viewer.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{borrow::Cow, marker::PhantomData, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use flv_mux::TagKind;
@@ -39,10 +39,16 @@ pub struct Flv;
 
 trait Form: Send + Sync + 'static {
     fn new(variant: Variant) -> Self;
-    /// Whether frames of this kind are in it.
-    fn takes(&self, kind: TagKind) -> bool;
-    fn encoded_len(&self, frame: &Frame) -> usize;
-    fn encode(&self, frame: &Frame, out: &mut BytesMut) -> Result<(), ConvertError>;
+    /// The frame's body as it goes out; `None` for a frame that is left out.
+    fn body<'a>(&self, frame: &'a Frame) -> Option<Cow<'a, [u8]>>;
+    fn encoded_len(&self, timestamp: u32, body: &[u8]) -> usize;
+    fn encode(
+        &self,
+        kind: TagKind,
+        timestamp: u32,
+        body: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), ConvertError>;
 }
 
 impl Form for Rtmp {
@@ -50,20 +56,26 @@ impl Form for Rtmp {
         let dialect = Dialect::from(variant);
         Self { dialect, encoder: MediaEncoder::new(dialect.msid, CHUNK_SIZE) }
     }
-    fn takes(&self, kind: TagKind) -> bool {
-        self.dialect.takes(kind)
+    fn body<'a>(&self, frame: &'a Frame) -> Option<Cow<'a, [u8]>> {
+        self.dialect.body(frame)
     }
-    fn encoded_len(&self, frame: &Frame) -> usize {
-        self.encoder.encoded_len(frame.timestamp(), frame.body.len())
+    fn encoded_len(&self, timestamp: u32, body: &[u8]) -> usize {
+        self.encoder.encoded_len(timestamp, body.len())
     }
-    fn encode(&self, frame: &Frame, out: &mut BytesMut) -> Result<(), ConvertError> {
-        let kind = match frame.kind {
+    fn encode(
+        &self,
+        kind: TagKind,
+        timestamp: u32,
+        body: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), ConvertError> {
+        let kind = match kind {
             TagKind::Audio => MediaKind::Audio,
             TagKind::Video => MediaKind::Video,
             _ => MediaKind::Data,
         };
         self.encoder
-            .encode_parts(kind, frame.timestamp(), &frame.body, out)
+            .encode_parts(kind, timestamp, body, out)
             .map_err(|error| ConvertError::new(error.to_string()))
     }
 }
@@ -72,14 +84,20 @@ impl Form for Flv {
     fn new(_: Variant) -> Self {
         Self
     }
-    fn takes(&self, _: TagKind) -> bool {
-        true
+    fn body<'a>(&self, frame: &'a Frame) -> Option<Cow<'a, [u8]>> {
+        Some(Cow::Borrowed(&frame.body))
     }
-    fn encoded_len(&self, frame: &Frame) -> usize {
-        flv_mux::mux::encoded_len(frame.body.len())
+    fn encoded_len(&self, _: u32, body: &[u8]) -> usize {
+        flv_mux::mux::encoded_len(body.len())
     }
-    fn encode(&self, frame: &Frame, out: &mut BytesMut) -> Result<(), ConvertError> {
-        flv_mux::mux::encode_tag(out, frame.kind, frame.timestamp(), &frame.body)
+    fn encode(
+        &self,
+        kind: TagKind,
+        timestamp: u32,
+        body: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<(), ConvertError> {
+        flv_mux::mux::encode_tag(out, kind, timestamp, body)
             .map_err(|error| ConvertError::new(error.to_string()))
     }
 }
@@ -93,14 +111,8 @@ const SLAB: usize = 32 * 1024;
 struct Encoder<F> {
     form: F,
     slab: BytesMut,
-}
-
-impl<F: Form> Encoder<F> {
-    /// Whether a player can begin at `frame`: also at any audio where it gets no video.
-    fn is_join_point(&self, frame: &Frame) -> bool {
-        let is_audio = frame.kind == TagKind::Audio && frame.config_slot.is_none();
-        frame.is_join_point || (is_audio && !self.form.takes(TagKind::Video))
-    }
+    /// Video was left out: a player can begin at any audio.
+    has_no_video: bool,
 }
 
 impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
@@ -110,19 +122,21 @@ impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
         frame: &Frame,
         out: &mut Output<Wire<F>>,
     ) -> Result<(), ConvertError> {
-        if !self.form.takes(frame.kind) {
+        let Some(body) = self.form.body(frame) else {
+            self.has_no_video |= frame.kind == TagKind::Video;
             return Ok(());
-        }
-        let needed = self.form.encoded_len(frame);
+        };
+        let needed = self.form.encoded_len(frame.timestamp(), &body);
         if self.slab.capacity() < needed {
             self.slab = BytesMut::with_capacity(SLAB.max(needed));
         }
-        self.form.encode(frame, &mut self.slab)?;
+        self.form.encode(frame.kind, frame.timestamp(), &body, &mut self.slab)?;
+        let is_audio = frame.kind == TagKind::Audio && frame.config_slot.is_none();
         out.push(Wire {
             bytes: self.slab.split().freeze(),
             kind: frame.kind,
             time: frame.time,
-            is_join_point: self.is_join_point(frame),
+            is_join_point: frame.is_join_point || (is_audio && self.has_no_video),
             config_slot: frame.config_slot,
             form: PhantomData,
         });
@@ -140,7 +154,8 @@ pub fn register(hub: &Hub) {
 
 fn register_form<F: Form>(hub: &Hub) {
     hub.register::<Frame, Wire<F>>(Place::Inline, |_, variant| {
-        Ok(Box::new(Encoder { form: F::new(variant), slab: BytesMut::new() }))
+        let form = F::new(variant);
+        Ok(Box::new(Encoder { form, slab: BytesMut::new(), has_no_video: false }))
     });
 }
 
