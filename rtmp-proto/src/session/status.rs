@@ -31,6 +31,10 @@ impl StatusCode {
     pub const PLAY_RESET: Self = Self::new("NetStream.Play.Reset");
     /// Playing is accepted.
     pub const PLAY_START: Self = Self::new("NetStream.Play.Start");
+    /// Playing goes over to another stream.
+    pub const PLAY_TRANSITION: Self = Self::new("NetStream.Play.Transition");
+    /// Playing has gone over to another stream.
+    pub const PLAY_TRANSITION_COMPLETE: Self = Self::new("NetStream.Play.TransitionComplete");
     /// Playing has ended.
     pub const PLAY_STOP: Self = Self::new("NetStream.Play.Stop");
     /// Playing is refused.
@@ -47,6 +51,8 @@ impl StatusCode {
     pub const UNPAUSE_NOTIFY: Self = Self::new("NetStream.Unpause.Notify");
     /// A seek was taken note of.
     pub const SEEK_NOTIFY: Self = Self::new("NetStream.Seek.Notify");
+    /// A seek where nothing is played.
+    pub const SEEK_FAILED: Self = Self::new("NetStream.Seek.Failed");
 
     /// Makes a code of any text.
     pub const fn new(code: &'static str) -> Self {

@@ -3,7 +3,7 @@
 use amf0::{Object, Value};
 use bytes::BytesMut;
 
-use super::stream::State;
+use super::stream::{Begin, State};
 use super::{Connection, ServerSession};
 use crate::message::{BandwidthLimit, Command, Message, SetPeerBandwidth, UserControl};
 use crate::session::{StatusCode, UnknownRequest, UnknownStream, status};
@@ -41,7 +41,7 @@ impl ServerSession {
                 *state = State::Publishing { name };
                 self.send_publish_start(msid);
             }
-            State::PlayRequested { reset, .. } => self.send_play_start(msid, reset),
+            State::PlayRequested { begin, .. } => self.send_play_start(msid, begin),
             // Only these two wait for an answer.
             other => *state = other,
         }
@@ -182,17 +182,29 @@ impl ServerSession {
         self.link.send_command(msid, &status::on_status(info));
     }
 
-    fn send_play_start(&mut self, msid: MessageStreamId, reset: bool) {
+    fn send_play_start(&mut self, msid: MessageStreamId, begin: Begin) {
         self.link.send_control(&UserControl::StreamBegin(msid));
-        if reset {
-            let text = "Playing and resetting stream.";
-            self.send_play_status(msid, &StatusCode::PLAY_RESET, text);
+        match begin {
+            Begin::Reset => {
+                let text = "Playing and resetting stream.";
+                self.send_play_status(msid, &StatusCode::PLAY_RESET, text);
+            }
+            Begin::Transition => {
+                let text = "Transitioning to stream.";
+                self.send_play_status(msid, &StatusCode::PLAY_TRANSITION, text);
+            }
+            Begin::Append => {}
         }
         self.send_play_status(msid, &StatusCode::PLAY_START, "Started playing stream.");
         let access = [Value::from("|RtmpSampleAccess"), true.into(), true.into()];
         self.send_data(msid, &access);
         let start = Object::from([("code", StatusCode::DATA_START.as_str())]);
         self.send_data(msid, &["onStatus".into(), start.into()]);
+        if begin == Begin::Transition {
+            let code = StatusCode::PLAY_TRANSITION_COMPLETE;
+            let complete = status::info("status", &code, "Transitioned to stream.");
+            self.send_data(msid, &["onPlayStatus".into(), complete.into()]);
+        }
     }
 
     fn send_play_status(&mut self, msid: MessageStreamId, code: &StatusCode, text: &str) {

@@ -2,7 +2,7 @@
 
 use amf0::{Object, Value};
 
-use super::stream::State;
+use super::stream::{Begin, State};
 use super::{Connect, Connection, EndReason, PublishKind, ServerEvent, ServerSession};
 use crate::message::{Command, UserControl};
 use crate::session::{SessionError, StatusCode, status};
@@ -58,20 +58,19 @@ impl ServerSession {
             "FCSubscribe" => self.fc_subscribe(&command),
             "publish" => self.publish(msid, &command),
             "play" => self.play(msid, &command),
+            "play2" => self.play2(msid, &command),
             "closeStream" => self.close_stream(msid),
             "deleteStream" => self.delete_stream(msid, &command),
             "pause" | "pauseRaw" => self.pause(msid, &command),
             "seek" => self.seek(msid, &command),
-            "receiveAudio" => {
-                let enabled = flag(&command, true);
-                self.play_event(msid, ServerEvent::ReceiveAudio { msid, enabled });
-            }
-            "receiveVideo" => {
-                let enabled = flag(&command, true);
-                self.play_event(msid, ServerEvent::ReceiveVideo { msid, enabled });
-            }
+            "receiveAudio" => self.receive_kind(msid, &command, |msid, enabled| {
+                ServerEvent::ReceiveAudio { msid, enabled }
+            }),
+            "receiveVideo" => self.receive_kind(msid, &command, |msid, enabled| {
+                ServerEvent::ReceiveVideo { msid, enabled }
+            }),
             // A live stream has no length.
-            "getStreamLength" => self.answer(transaction_id, 0.0.into()),
+            "getStreamLength" | "getMovLen" => self.answer(transaction_id, 0.0.into()),
             "connect" => {
                 let code = StatusCode::CONNECT_REJECTED;
                 let info = status::info("error", &code, "already connected");
@@ -106,7 +105,11 @@ impl ServerSession {
 
     fn create_stream(&mut self, transaction_id: f64) {
         match self.streams.create() {
-            Some(MessageStreamId(id)) => self.answer(transaction_id, id.into()),
+            // Answered whatever the transaction id: without the stream's id nothing goes on.
+            Some(MessageStreamId(id)) => {
+                let result = status::result(transaction_id, id.into());
+                self.link.send_command(MessageStreamId::CONTROL, &result);
+            }
             None => {
                 let info = status::info("error", &StatusCode::CALL_FAILED, "too many streams");
                 self.answer_error(transaction_id, info);
@@ -115,6 +118,9 @@ impl ServerSession {
     }
 
     fn publish(&mut self, msid: MessageStreamId, command: &Command) {
+        if is_stop(command) {
+            return self.close_stream(msid);
+        }
         let id = self.new_request();
         let stream_name = text(command, 0);
         let kind = PublishKind::from_name(&text(command, 1));
@@ -132,16 +138,52 @@ impl ServerSession {
     }
 
     fn play(&mut self, msid: MessageStreamId, command: &Command) {
+        if is_stop(command) {
+            return self.close_stream(msid);
+        }
         let number =
             |index, default| command.argument(index).and_then(Value::as_number).unwrap_or(default);
-        let stream_name = text(command, 0);
-        let (start, duration) = (number(1, -2.0), number(2, -1.0));
         // Sent as a boolean or as a number; the bits above the lowest ask for other things.
-        let reset = match command.argument(3) {
-            Some(Value::Boolean(reset)) => *reset,
-            Some(Value::Number(reset)) => *reset != 0.0,
-            _ => true,
+        let begin = match command.argument(3) {
+            Some(Value::Boolean(false)) => Begin::Append,
+            Some(Value::Number(reset)) if *reset == 0.0 => Begin::Append,
+            _ => Begin::Reset,
         };
+        self.request_play(msid, text(command, 0), number(1, -2.0), number(2, -1.0), begin);
+    }
+
+    /// `play2` of ActionScript 3: from one stream to another, as its options say. There are no playlists here.
+    fn play2(&mut self, msid: MessageStreamId, command: &Command) {
+        let options = command.argument(0).and_then(Value::as_object);
+        let option = |key| options.and_then(|options| options.get(key));
+        let text = |key| option(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let number = |key, default| option(key).and_then(Value::as_number).unwrap_or(default);
+        let begin = match text("transition").as_str() {
+            "stop" => return self.close_stream(msid),
+            "" | "reset" => Begin::Reset,
+            "switch" | "swap" | "resume" => Begin::Transition,
+            _ => {
+                let code = StatusCode::PLAY_FAILED;
+                return self.refuse(msid, &code, "this transition is not supported");
+            }
+        };
+        self.request_play(
+            msid,
+            text("streamName"),
+            number("start", -2.0),
+            number("len", -1.0),
+            begin,
+        );
+    }
+
+    fn request_play(
+        &mut self,
+        msid: MessageStreamId,
+        stream_name: String,
+        start: f64,
+        duration: f64,
+        begin: Begin,
+    ) {
         match self.streams.get_or_create(msid) {
             Some(State::Idle | State::Playing | State::PlayRequested { .. }) => {}
             Some(_) => {
@@ -152,7 +194,7 @@ impl ServerSession {
         self.end(msid, EndReason::Replaced);
         let id = self.new_request();
         if let Some(state) = self.streams.get_mut(msid) {
-            *state = State::PlayRequested { id, reset };
+            *state = State::PlayRequested { id, begin };
         }
         self.link.push_event(ServerEvent::PlayRequested {
             id,
@@ -160,7 +202,7 @@ impl ServerSession {
             stream_name,
             start,
             duration,
-            reset,
+            reset: begin == Begin::Reset,
         });
     }
 
@@ -188,6 +230,7 @@ impl ServerSession {
     }
 
     fn close_stream(&mut self, msid: MessageStreamId) {
+        let Some(msid) = self.streams.active(msid) else { return };
         let code = match self.streams.get(msid) {
             Some(State::Publishing { .. }) => Some(StatusCode::UNPUBLISH_SUCCESS),
             Some(State::Playing) => Some(StatusCode::PLAY_STOP),
@@ -223,9 +266,7 @@ impl ServerSession {
     }
 
     fn pause(&mut self, msid: MessageStreamId, command: &Command) {
-        if !self.streams.is_playing(msid) {
-            return;
-        }
+        let Some(msid) = self.streams.playing(msid) else { return };
         let paused = flag(command, true);
         if paused {
             self.send_status(msid, StatusCode::PAUSE_NOTIFY, "Paused stream.");
@@ -239,16 +280,22 @@ impl ServerSession {
     }
 
     fn seek(&mut self, msid: MessageStreamId, command: &Command) {
-        if self.streams.is_playing(msid) {
-            let millis = command.argument(0).and_then(Value::as_number).unwrap_or_default();
-            self.send_status(msid, StatusCode::SEEK_NOTIFY, "Seeking is of no effect here.");
-            self.link.push_event(ServerEvent::Seek { msid, millis });
-        }
+        let Some(msid) = self.streams.playing(msid) else {
+            return self.refuse(msid, &StatusCode::SEEK_FAILED, "nothing is played");
+        };
+        let millis = command.argument(0).and_then(Value::as_number).unwrap_or_default();
+        self.send_status(msid, StatusCode::SEEK_NOTIFY, "Seeking is of no effect here.");
+        self.link.push_event(ServerEvent::Seek { msid, millis });
     }
 
-    fn play_event(&mut self, msid: MessageStreamId, event: ServerEvent) {
-        if self.streams.is_playing(msid) {
-            self.link.push_event(event);
+    fn receive_kind(
+        &mut self,
+        msid: MessageStreamId,
+        command: &Command,
+        event: impl FnOnce(MessageStreamId, bool) -> ServerEvent,
+    ) {
+        if let Some(msid) = self.streams.playing(msid) {
+            self.link.push_event(event(msid, flag(command, true)));
         }
     }
 
@@ -257,6 +304,11 @@ impl ServerSession {
         self.next_request = self.next_request.wrapping_add(1);
         id
     }
+}
+
+/// Whether `publish` or `play` has `false` for a name, as ActionScript asks for the end.
+fn is_stop(command: &Command) -> bool {
+    command.argument(0) == Some(&Value::Boolean(false))
 }
 
 /// The text at `index`; empty if there is none.

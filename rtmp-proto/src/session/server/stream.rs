@@ -5,9 +5,19 @@ use crate::{MessageStreamId, RequestId};
 pub(super) enum State {
     Idle,
     PublishRequested { id: RequestId, name: String },
-    PlayRequested { id: RequestId, reset: bool },
+    PlayRequested { id: RequestId, begin: Begin },
     Publishing { name: String },
     Playing,
+}
+
+/// How a play begins where there was one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begin {
+    /// The one before is ended first.
+    Reset,
+    Append,
+    /// `play2`: it goes over from the one before.
+    Transition,
 }
 
 impl State {
@@ -85,19 +95,31 @@ impl Streams {
     ///
     /// Some encoders send media on a stream they never created; it belongs to the only publish there is.
     pub(super) fn publishing(&self, msid: MessageStreamId) -> Option<MessageStreamId> {
-        match self.get(msid) {
-            Some(State::Publishing { .. }) => Some(msid),
-            Some(_) => None,
-            None => {
-                let mut publishing = self
-                    .streams
-                    .iter()
-                    .filter(|(_, state)| matches!(state, State::Publishing { .. }))
-                    .map(|(id, _)| *id);
-                let only = publishing.next();
-                only.filter(|_| publishing.next().is_none())
-            }
+        self.meant(msid, |state| matches!(state, State::Publishing { .. }))
+    }
+
+    /// The play that a command on a message stream is about; some players send it on another, such as 0.
+    pub(super) fn playing(&self, msid: MessageStreamId) -> Option<MessageStreamId> {
+        self.meant(msid, |state| *state == State::Playing)
+    }
+
+    /// The stream in any use that a command on a message stream is about.
+    pub(super) fn active(&self, msid: MessageStreamId) -> Option<MessageStreamId> {
+        self.meant(msid, |state| *state != State::Idle)
+    }
+
+    /// The stream of this id if it is `wanted`; if there is none of this id, the only one that is.
+    fn meant(
+        &self,
+        msid: MessageStreamId,
+        wanted: impl Fn(&State) -> bool,
+    ) -> Option<MessageStreamId> {
+        if let Some(state) = self.get(msid) {
+            return wanted(state).then_some(msid);
         }
+        let mut all = self.streams.iter().filter(|(_, state)| wanted(state)).map(|(id, _)| *id);
+        let only = all.next();
+        only.filter(|_| all.next().is_none())
     }
 
     /// The publish, accepted or not, that `FCUnpublish` with this name means: that of the name, else the only one.
