@@ -18,6 +18,7 @@
     )
 )]
 
+mod capabilities;
 pub mod chunk;
 pub mod handshake;
 mod ids;
@@ -29,12 +30,13 @@ mod session;
 pub mod url;
 
 pub use amf0;
+pub use capabilities::{Capabilities, CapsEx, CodecInfo, FourCc};
 pub use ids::{ChunkStreamId, MessageStreamId, MessageType, RequestId};
 pub use limits::Limits;
 pub use media::{MediaKind, MediaMessage};
 pub use session::{
     ClientConfig, ClientEvent, ClientOutput, ClientSession, Connect, EndReason, Output,
-    PublishKind, Purpose, SendError, ServerConfig, ServerEvent, ServerOutput, ServerSession,
-    SessionError, Stats, StatusCode, UnknownRequest, UnknownStream,
+    PublishKind, Purpose, ReconnectError, SendError, ServerConfig, ServerEvent, ServerOutput,
+    ServerSession, SessionError, Stats, StatusCode, UnknownRequest, UnknownStream,
 };
 pub use url::{RtmpUrl, StreamAddress};

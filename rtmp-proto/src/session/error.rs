@@ -68,6 +68,18 @@ pub enum SendError {
     },
 }
 
+/// Why a client was not asked to reconnect. The session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ReconnectError {
+    /// The client's `connect` was not accepted, or the session is over.
+    #[error("client is not connected")]
+    NotConnected,
+    /// The client has not announced [`CapsEx::RECONNECT`](crate::CapsEx::RECONNECT): it would take no notice.
+    #[error("client has not announced that it can reconnect")]
+    NotAnnounced,
+}
+
 /// The request was answered before, was taken back by the peer, or never was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("request {0} does not wait for an answer")]

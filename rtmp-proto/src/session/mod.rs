@@ -8,7 +8,7 @@ mod server;
 mod status;
 
 pub use client::{ClientConfig, ClientEvent, ClientOutput, ClientSession, Purpose};
-pub use error::{SendError, SessionError, UnknownRequest, UnknownStream};
+pub use error::{ReconnectError, SendError, SessionError, UnknownRequest, UnknownStream};
 pub use link::Stats;
 pub use outbox::Output;
 pub use server::{

@@ -19,6 +19,8 @@ impl StatusCode {
     pub const CONNECT_REJECTED: Self = Self::new("NetConnection.Connect.Rejected");
     /// The app does not exist.
     pub const CONNECT_INVALID_APP: Self = Self::new("NetConnection.Connect.InvalidApp");
+    /// The client is asked to connect anew.
+    pub const RECONNECT_REQUEST: Self = Self::new("NetConnection.Connect.ReconnectRequest");
     /// A call failed.
     pub const CALL_FAILED: Self = Self::new("NetConnection.Call.Failed");
     /// Publishing is accepted.

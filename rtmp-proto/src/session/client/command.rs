@@ -3,9 +3,9 @@
 use amf0::{Object, Value};
 
 use super::{ClientEvent, ClientSession, Purpose, State};
-use crate::MessageStreamId;
 use crate::message::{Command, UserControl};
 use crate::session::{StatusCode, status};
+use crate::{Capabilities, MessageStreamId};
 
 // Each call is made once, so that its transaction id can be fixed.
 const CONNECT: f64 = 1.0;
@@ -34,6 +34,7 @@ impl ClientSession {
             object.push("videoCodecs", 252.0);
             object.push("videoFunction", 1.0);
         }
+        object.extend(self.config.capabilities.to_properties());
         object.extend(self.config.connect_properties.clone());
         let connect = Command { object: object.into(), ..Command::new("connect", CONNECT) };
         self.send(CONTROL, &connect);
@@ -69,7 +70,12 @@ impl ClientSession {
             State::Connecting if command.transaction_id == CONNECT => {
                 let properties = command.object.as_object().cloned().unwrap_or_default();
                 let info = info(&command.arguments);
-                self.link.push_event(ClientEvent::Connected { properties, info });
+                // Servers announce in either object.
+                let mut all = properties.clone();
+                all.extend(info.clone());
+                let capabilities = Capabilities::from_properties(&all);
+                let event = ClientEvent::Connected { properties, info, capabilities };
+                self.link.push_event(event);
                 self.create_stream();
             }
             State::CreatingStream if command.transaction_id == CREATE_STREAM => {
@@ -149,6 +155,12 @@ impl ClientSession {
     fn status(&mut self, info: Object) {
         let (code, level) = (text(&info, "code"), text(&info, "level"));
         let failed = level == "error";
+        if code == StatusCode::RECONNECT_REQUEST.as_str() && self.state != State::Closed {
+            let tc_url = info.get("tcUrl").and_then(Value::as_str).map(str::to_owned);
+            let description = text(&info, "description");
+            self.link.push_event(ClientEvent::ReconnectRequested { tc_url, description });
+            return;
+        }
         match self.state {
             State::Closed => return,
             State::Starting(msid) if !failed && self.is_start(&code) => return self.started(msid),

@@ -2,7 +2,7 @@ use amf0::Object;
 
 use crate::handshake::HandshakeForm;
 use crate::session::PublishKind;
-use crate::{Limits, RtmpUrl};
+use crate::{Capabilities, Limits, RtmpUrl};
 
 /// What a [`ClientSession`](crate::ClientSession) connects for.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +58,12 @@ pub struct ClientConfig {
     pub flash_version: String,
     /// How much a player says it buffers, in milliseconds (default 3000).
     pub buffer_length: u32,
-    /// Properties added to those of `connect` (default none), such as `pageUrl` or `fourCcList`. Keys must not be longer
+    /// What `connect` announces of Enhanced RTMP (default nothing): what a player can decode, what a publisher may send,
+    /// and [`CapsEx::RECONNECT`](crate::CapsEx::RECONNECT) if [`ClientEvent::ReconnectRequested`] is acted on.
+    ///
+    /// [`ClientEvent::ReconnectRequested`]: crate::ClientEvent::ReconnectRequested
+    pub capabilities: Capabilities,
+    /// Properties added to those of `connect` (default none), such as `pageUrl`. Keys must not be longer
     /// than 65,535 bytes.
     pub connect_properties: Object,
 }
@@ -81,6 +86,7 @@ impl ClientConfig {
             seed: 0,
             flash_version: flash_version.to_owned(),
             buffer_length: 3000,
+            capabilities: Capabilities::new(),
             connect_properties: Object::new(),
         }
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use amf0::Object;
 
 use crate::session::{Output, StatusCode};
-use crate::{MediaMessage, MessageStreamId};
+use crate::{Capabilities, MediaMessage, MessageStreamId};
 
 /// What a [`ClientSession`](crate::ClientSession) puts out.
 pub type ClientOutput = Output<ClientEvent>;
@@ -18,6 +18,15 @@ pub enum ClientEvent {
         properties: Object,
         /// The status it sent along.
         info: Object,
+        /// What it announces of Enhanced RTMP in either of these.
+        capabilities: Capabilities,
+    },
+    /// The server asks for another connection, and would like to close this one; until then it goes on.
+    ReconnectRequested {
+        /// The address to connect to, which may be relative to the present one; that one itself if none is named.
+        tc_url: Option<String>,
+        /// For people.
+        description: String,
     },
     /// Media may be sent.
     PublishStarted {

@@ -6,8 +6,8 @@ use bytes::BytesMut;
 use super::stream::{Begin, State};
 use super::{Connection, ServerSession};
 use crate::message::{BandwidthLimit, Command, Message, SetPeerBandwidth, UserControl};
-use crate::session::{StatusCode, UnknownRequest, UnknownStream, status};
-use crate::{ChunkStreamId, MessageStreamId, MessageType, RequestId};
+use crate::session::{ReconnectError, StatusCode, UnknownRequest, UnknownStream, status};
+use crate::{CapsEx, ChunkStreamId, MessageStreamId, MessageType, RequestId};
 
 /// What old players compare before they use a feature.
 const SERVER_VERSION: &str = "FMS/3,5,3,888";
@@ -135,6 +135,33 @@ impl ServerSession {
         Ok(())
     }
 
+    /// Asks the client to connect anew, at another address if one is given (Enhanced RTMP v2, "Reconnect Request").
+    ///
+    /// The address may be relative. The client goes when it likes, between two keyframes at best, and media flows until
+    /// then. The description is for people, and cut at 1024 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ReconnectError`]; nothing is sent then.
+    pub fn request_reconnect(
+        &mut self,
+        tc_url: Option<&str>,
+        description: &str,
+    ) -> Result<(), ReconnectError> {
+        if self.failed.is_some() || self.connection != Connection::Accepted {
+            return Err(ReconnectError::NotConnected);
+        }
+        if !self.caps_ex.contains(CapsEx::RECONNECT) {
+            return Err(ReconnectError::NotAnnounced);
+        }
+        let mut info = status::info("status", &StatusCode::RECONNECT_REQUEST, description);
+        if let Some(tc_url) = tc_url {
+            info.push("tcUrl", tc_url);
+        }
+        self.link.send_command(MessageStreamId::CONTROL, &status::on_status(info));
+        Ok(())
+    }
+
     /// Sends `onStatus` of level "status".
     pub(super) fn send_status(&mut self, msid: MessageStreamId, code: StatusCode, text: &str) {
         let info = status::info("status", &code, text);
@@ -154,12 +181,16 @@ impl ServerSession {
             ("capabilities", CAPABILITIES.into()),
             ("mode", 1.0.into()),
         ]);
+        let capabilities = self.config.capabilities.to_properties();
+        properties.extend(capabilities.clone());
         properties.extend(self.config.connect_properties.clone());
         let mut data = Object::from([("version", SERVER_VERSION)]);
         data.extend(self.config.connect_data.clone());
         let mut info = status::info("status", &StatusCode::CONNECT_SUCCESS, "Connection succeeded");
         info.push("objectEncoding", object_encoding);
         info.push("data", Value::EcmaArray(data));
+        // Clients look for them in either object.
+        info.extend(capabilities);
         let result =
             Command { object: properties.into(), ..status::result(transaction_id, info.into()) };
         self.link.send_command(MessageStreamId::CONTROL, &result);

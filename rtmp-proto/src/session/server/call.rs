@@ -42,6 +42,7 @@ impl ServerSession {
         let transaction_id = command.transaction_id;
         let connect = Box::new(Connect::new(command));
         let object_encoding = connect.object_encoding;
+        self.caps_ex = connect.capabilities.caps_ex();
         self.connection = Connection::Requested { id, transaction_id, object_encoding };
         self.link.push_event(ServerEvent::ConnectRequested { id, connect });
     }

@@ -1,6 +1,6 @@
 use amf0::Object;
 
-use crate::Limits;
+use crate::{Capabilities, Limits};
 
 /// How a [`ServerSession`](crate::ServerSession) behaves.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +20,10 @@ pub struct ServerConfig {
     pub seed: u64,
     /// Whether to call `onBWDone` after a `connect`, as some old players expect (default true).
     pub on_bw_done: bool,
-    /// Properties added to those in the answer to `connect` (default none), such as `fourCcList`. Keys must not be longer
-    /// than 65,535 bytes.
+    /// What the answer to `connect` announces of Enhanced RTMP (default nothing); [`Capabilities::forward_any`] is for
+    /// servers that pass on what they get.
+    pub capabilities: Capabilities,
+    /// Properties added to those in the answer to `connect` (default none). Keys must not be longer than 65,535 bytes.
     pub connect_properties: Object,
     /// Properties added to `data` in the answer to `connect` (default none). Keys must not be longer than 65,535 bytes.
     pub connect_data: Object,
@@ -37,6 +39,7 @@ impl Default for ServerConfig {
             in_ack_size: 0,
             seed: 0,
             on_bw_done: true,
+            capabilities: Capabilities::new(),
             connect_properties: Object::new(),
             connect_data: Object::new(),
         }

@@ -1,5 +1,6 @@
 use amf0::{Object, Value};
 
+use crate::Capabilities;
 use crate::message::Command;
 use crate::url::{StreamAddress, UrlError, resolve};
 
@@ -19,6 +20,8 @@ pub struct Connect {
     pub flash_version: String,
     /// 0 for AMF0, 3 for AMF3.
     pub object_encoding: f64,
+    /// What the client announces of Enhanced RTMP, and the codecs of old tags that it knows.
+    pub capabilities: Capabilities,
     /// All properties as sent.
     pub properties: Object,
     /// What follows the properties.
@@ -46,6 +49,7 @@ impl Connect {
                 .get("objectEncoding")
                 .and_then(Value::as_number)
                 .unwrap_or_default(),
+            capabilities: Capabilities::from_properties(&properties),
             arguments: command.arguments,
             properties,
         }

@@ -19,7 +19,7 @@ use super::{SendError, SessionError, Stats};
 use crate::chunk::MediaEncoder;
 use crate::handshake::ServerHandshake;
 use crate::message::{Body, Command, Message};
-use crate::{MediaKind, MediaMessage, MessageStreamId, MessageType, RequestId};
+use crate::{CapsEx, MediaKind, MediaMessage, MessageStreamId, MessageType, RequestId};
 use stream::Streams;
 
 /// One RTMP connection, server side. Owns no socket and reads no clock.
@@ -40,6 +40,8 @@ pub struct ServerSession {
     fc_publish: bool,
     next_request: u64,
     start: Instant,
+    /// What the client has announced.
+    caps_ex: CapsEx,
     /// A publish or play has been accepted.
     set_up: bool,
     failed: Option<SessionError>,
@@ -65,6 +67,7 @@ impl ServerSession {
             fc_publish: false,
             next_request: 1,
             start: now,
+            caps_ex: CapsEx::default(),
             set_up: false,
             failed: None,
             config,
