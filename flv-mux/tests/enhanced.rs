@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 use flv_mux::{
-    AudioPacketType, AudioTagHeader, Demuxer, EnhancedAudio, EnhancedVideo, FourCc, Limits,
-    Modifiers, MultichannelConfig, Tag, TagKind, TrackId, VideoFormat, VideoMetadata,
-    VideoPacketType, VideoTagHeader, mux,
+    Ac3Frame, AudioPacketType, AudioTagHeader, Av1CodecConfigurationRecord, Demuxer, EnhancedAudio,
+    EnhancedVideo, FlacStreamInfo, FourCc, HevcDecoderConfigurationRecord, HevcNalUnitType,
+    HevcSps, Limits, Modifiers, MultichannelConfig, OpusHead, Tag, TagKind, TrackId, VideoFormat,
+    VideoMetadata, VideoPacketType, VideoTagHeader, VpCodecConfigurationRecord, mux,
 };
 
 const HEVC_OPUS: &[u8] = include_bytes!("data/hevc_opus.flv");
@@ -37,6 +38,7 @@ struct Sums {
     pts: u64,
     keys: Vec<(u64, u64)>,
     config: Bytes,
+    first: Bytes,
 }
 
 /// The tracks of a file by kind and number; a tag that is in no multitrack packet is of track 0.
@@ -87,6 +89,7 @@ fn tracks(file: &[u8]) -> BTreeMap<(u8, u8, FourCc), Sums> {
 
 fn video(sums: &mut Sums, tag: &Tag, header: VideoTagHeader, payload: Bytes) {
     if header.is_sequence_header() {
+        // ffmpeg starts AV1 with an empty one, until its encoder has told.
         sums.config = payload;
     } else if header.is_frame() {
         let dts = u64::from(tag.timestamp);
@@ -108,6 +111,9 @@ fn audio(sums: &mut Sums, tag: &Tag, header: AudioTagHeader, payload: Bytes) {
         sums.frames += 1;
         sums.bytes += payload.len();
         sums.dts += u64::from(tag.timestamp);
+        if sums.frames == 1 {
+            sums.first = payload;
+        }
     }
 }
 
@@ -125,6 +131,23 @@ fn hevc_and_opus() {
     let audio = &all[&(8, 0, FourCc::OPUS)];
     assert_eq!((audio.frames, audio.bytes, audio.dts), (51, 3821, 29_273));
     assert_eq!(all.len(), 2);
+    let head = OpusHead::decode(&audio.config).unwrap();
+    assert_eq!((head.channels, head.pre_skip, head.input_sample_rate), (1, 312, 48_000));
+
+    let record = HevcDecoderConfigurationRecord::decode(&video.config).unwrap();
+    assert_eq!((record.profile.idc, record.profile.level), (1, 60));
+    let sets = [HevcNalUnitType::VPS, HevcNalUnitType::SPS, HevcNalUnitType::PPS];
+    let sets = sets.map(|nal_type| record.units(nal_type).next().unwrap());
+    let sps = HevcSps::decode(sets[1], &Limits::default()).unwrap();
+    assert_eq!((sps.width, sps.height, sps.luma_bit_depth), (194, 108, 8));
+    assert_eq!(sps.vui.unwrap().frame_rate.unwrap().per_second(), 25.0);
+
+    // The same sets between start codes give the same record.
+    let stream = sets.map(|set| [&[0, 0, 0, 1], &set[..]].concat()).concat();
+    let repaired = HevcDecoderConfigurationRecord::from_annex_b(&stream, &Limits::default());
+    let repaired = repaired.unwrap();
+    assert_eq!(repaired.profile, record.profile);
+    assert_eq!(repaired.units(HevcNalUnitType::SPS).next(), Some(sets[1]));
 }
 
 #[test]
@@ -135,6 +158,13 @@ fn av1_and_flac() {
     let audio = &all[&(8, 0, FourCc::FLAC)];
     // 51 with the empty one that ends the track.
     assert_eq!((audio.frames, audio.bytes, audio.dts), (51, 15_483, 25_884));
+
+    let record = Av1CodecConfigurationRecord::decode(&video.config).unwrap();
+    let header = record.sequence_header(&Limits::default()).unwrap();
+    assert_eq!((header.width, header.height, header.bit_depth), (194, 108, 8));
+    assert_eq!(header.colour, Some((1, 1, 1)));
+    let info = FlacStreamInfo::decode(&audio.config).unwrap();
+    assert_eq!((info.sample_rate, info.channels, info.bits_per_sample), (16_000, 1, 16));
 }
 
 #[test]
@@ -145,6 +175,11 @@ fn vp9_and_eac3() {
     let audio = &all[&(8, 0, FourCc::EAC3)];
     assert_eq!((audio.frames, audio.bytes, audio.dts), (32, 4096, 15_872));
     assert!(audio.config.is_empty());
+
+    let record = VpCodecConfigurationRecord::decode(&video.config).unwrap();
+    assert_eq!((record.profile, record.bit_depth, record.full_range), (0, 8, false));
+    let frame = Ac3Frame::decode(&audio.first).unwrap();
+    assert_eq!((frame.sample_rate, frame.channels, frame.len), (48_000, 1, 128));
 }
 
 #[test]
@@ -154,6 +189,8 @@ fn h264_and_ac3() {
     check_video(video, (25, 7869, 12_000, 14_000), &[(80, 0), (480, 400), (880, 800)]);
     let audio = &all[&(8, 0, FourCc::AC3)];
     assert_eq!((audio.frames, audio.bytes, audio.dts), (32, 6144, 18_272));
+    let frame = Ac3Frame::decode(&audio.first).unwrap();
+    assert_eq!((frame.sample_rate, frame.channels, frame.len), (48_000, 1, 192));
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 mod nal;
 mod record;
-mod sps;
-mod vui;
+pub(crate) mod sps;
+pub(crate) mod vui;
 
 pub use nal::{NalError, NalLengthSize, NalUnitType, NalUnits, nal_units};
-pub use record::{AvcDecoderConfigurationRecord, AvcFormat, AvcRecordError, TooManyParameterSets};
+pub use record::{
+    AvcDecoderConfigurationRecord, AvcFormat, AvcParameterSetError, AvcRecordError,
+    TooManyParameterSets,
+};
 pub use sps::{Sps, SpsError};
 pub use vui::{FrameRate, Vui};

@@ -4,7 +4,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
 use crate::{
-    avc::nal::NalLengthSize,
+    Limits, Sps, SpsError, annex_b_units,
+    avc::nal::{NalLengthSize, NalUnitType},
     wire::{Reader, Truncated},
 };
 
@@ -125,6 +126,59 @@ impl AvcDecoderConfigurationRecord {
             put_sets(&format.sps_extensions, out);
         }
         Ok(())
+    }
+}
+
+/// Why no record can be made of parameter sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AvcParameterSetError {
+    /// There is no sequence parameter set, or no picture parameter set.
+    #[error("no {0} parameter set")]
+    Missing(&'static str),
+    /// The first sequence parameter set cannot be read.
+    #[error(transparent)]
+    Sps(#[from] SpsError),
+}
+
+impl AvcDecoderConfigurationRecord {
+    /// Makes the record of parameter sets in the form of Annex B, with lengths of four bytes: what
+    /// some encoders send where the record is due. Other NAL units are left out, and so are the
+    /// sets that do not fit.
+    ///
+    /// # Errors
+    ///
+    /// [`AvcParameterSetError`].
+    pub fn from_annex_b(data: &[u8], limits: &Limits) -> Result<Self, AvcParameterSetError> {
+        let sets = |nal_type: NalUnitType, most: usize| -> Vec<Bytes> {
+            let of_type = |unit: &&[u8]| {
+                NalUnitType::of(unit) == Some(nal_type) && unit.len() <= usize::from(u16::MAX)
+            };
+            let units = annex_b_units(data).filter(of_type).take(most);
+            units.map(Bytes::copy_from_slice).collect()
+        };
+        let sps = sets(NalUnitType::SPS, 31);
+        let pps = sets(NalUnitType::PPS, 255);
+        let first = sps.first().ok_or(AvcParameterSetError::Missing("sequence"))?;
+        if pps.is_empty() {
+            return Err(AvcParameterSetError::Missing("picture"));
+        }
+        let read = Sps::decode(first, limits)?;
+        let format = has_format(read.profile).then(|| AvcFormat {
+            chroma_format: read.chroma_format,
+            luma_bit_depth: read.luma_bit_depth,
+            chroma_bit_depth: read.chroma_bit_depth,
+            sps_extensions: Vec::new(),
+        });
+        Ok(Self {
+            profile: read.profile,
+            compatibility: read.constraints,
+            level: read.level,
+            nal_length_size: NalLengthSize::Four,
+            sps,
+            pps,
+            format,
+        })
     }
 }
 
@@ -265,5 +319,28 @@ mod tests {
         let long = AvcDecoderConfigurationRecord { pps, ..record };
         assert_eq!(long.encode(&mut out), Err(TooManyParameterSets { count: 1, longest: 65_536 }));
         assert!(out.is_empty());
+    }
+
+    #[test]
+    fn makes_a_record_of_a_byte_stream() {
+        // x264: High profile, level 1.1, 194 by 108.
+        let sps = [
+            0x67, 0x64, 0, 0x0b, 0xac, 0xd9, 0x43, 0x4f, 0xe2, 0x2f, 0x01, 0x6a, 0x02, 0x02, 0x02,
+            0x80, 0, 0, 3, 0, 0x80, 0, 0, 0x19, 0x07, 0x8a, 0x14, 0xcb,
+        ];
+        let stream = [&[0, 0, 0, 1], &sps[..], &[0, 0, 1, 9, 0xf0, 0, 0, 1], PPS].concat();
+        let record =
+            AvcDecoderConfigurationRecord::from_annex_b(&stream, &Limits::default()).unwrap();
+        assert_eq!((record.profile, record.level), (100, 11));
+        assert_eq!(
+            (record.sps.as_slice(), record.pps.as_slice()),
+            ([Bytes::copy_from_slice(&sps)].as_slice(), [Bytes::from_static(PPS)].as_slice())
+        );
+        assert_eq!(record.format.unwrap().chroma_format, 1);
+        let without =
+            AvcDecoderConfigurationRecord::from_annex_b(&stream[..32], &Limits::default());
+        assert_eq!(without, Err(AvcParameterSetError::Missing("picture")));
+        let none = AvcDecoderConfigurationRecord::from_annex_b(&[], &Limits::default());
+        assert_eq!(none, Err(AvcParameterSetError::Missing("sequence")));
     }
 }

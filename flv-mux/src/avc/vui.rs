@@ -112,7 +112,7 @@ impl Vui {
     }
 }
 
-fn aspect_ratio(bits: &mut BitReader<'_>) -> Result<Option<(u16, u16)>, EndOfBits> {
+pub(crate) fn aspect_ratio(bits: &mut BitReader<'_>) -> Result<Option<(u16, u16)>, EndOfBits> {
     let idc = bits.bits8(8)?;
     if idc == EXTENDED_SAR {
         let side = |value| u16::try_from(value).map_err(|_| EndOfBits);

@@ -284,7 +284,7 @@ fn skip_scaling_list(bits: &mut BitReader<'_>, size: u32) -> Result<(), Fault> {
 }
 
 /// Takes out the byte 3 of every `00 00 03` (H.264, 7.4.1.1).
-fn without_emulation_prevention(payload: &[u8]) -> Vec<u8> {
+pub(crate) fn without_emulation_prevention(payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len());
     let mut zeros = 0_u8;
     for &byte in payload {
