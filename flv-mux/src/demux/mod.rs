@@ -1,5 +1,8 @@
 //! Demuxing: tags from bytes as they arrive.
 
+mod partial;
+mod resync;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
@@ -7,6 +10,7 @@ use thiserror::Error;
 
 use crate::{
     Limits,
+    demux::{partial::Partial, resync::Scanner},
     header::{FileHeader, HeaderError},
     tag::{Tag, TagHeader},
 };
@@ -45,6 +49,19 @@ pub struct Demuxer {
     tags: VecDeque<Tag>,
     header: Option<FileHeader>,
     wrong_sizes: u64,
+    resync: Option<Resync>,
+}
+
+/// What looking for tags behind damage takes.
+#[derive(Debug, Default)]
+struct Resync {
+    /// The last tag and its header's bytes, until what follows shows that it is one; with the
+    /// previous tag size, once that was found to be wrong.
+    held: Option<(Tag, [u8; TagHeader::LEN], Option<[u8; 4]>)>,
+    /// The bytes at hand were looked at before, as part of a tag that was none. They are not
+    /// looked at a third time, so what damage costs is in proportion to its length.
+    is_replay: bool,
+    skipped: u64,
 }
 
 #[derive(Debug)]
@@ -62,7 +79,11 @@ enum State {
     Body {
         header: TagHeader,
         body: Vec<u8>,
+        /// The header's bytes, of a tag that is held until what follows it is known.
+        hold: Option<[u8; TagHeader::LEN]>,
     },
+    /// Behind damage: no tag is where one should be.
+    Scan(Scanner),
     Failed(DemuxError),
 }
 
@@ -83,7 +104,42 @@ impl Demuxer {
             tags: VecDeque::new(),
             header: None,
             wrong_sizes: 0,
+            resync: None,
         }
+    }
+
+    /// A demuxer that finds the next tag behind damage, at the start of a stream.
+    ///
+    /// Where no tag can be (another type than audio, video and script, a stream id that is not 0,
+    /// a body over the limit), it looks for a tag with the right previous tag size behind it. A tag
+    /// with a wrong one is held back until it is known whether another tag follows; if none does,
+    /// its own bytes are searched too. Call [`finish`](Self::finish) at the end.
+    ///
+    /// Memory: three times [`Limits::max_tag_body`] at most, beyond the tags.
+    pub fn with_resync(limits: Limits) -> Self {
+        Self { resync: Some(Resync::default()), ..Self::new(limits) }
+    }
+
+    /// Ends a stream: a tag that was held back is given by the next
+    /// [`poll_tag`](Self::poll_tag), and bytes that never became a tag count as skipped.
+    pub fn finish(&mut self) {
+        self.release();
+        let left = match &mut self.state {
+            State::Scan(scanner) => scanner.take_len(),
+            State::Body { body, .. } => body.len().saturating_add(TagHeader::LEN),
+            State::TagHeader => self.partial.len(),
+            _ => return,
+        };
+        if let Some(resync) = &mut self.resync {
+            resync.skip(left);
+            self.partial.clear();
+            self.state = State::TagHeader;
+        }
+    }
+
+    /// Bytes that were in no tag, of a demuxer made by [`with_resync`](Self::with_resync).
+    pub fn skipped_bytes(&self) -> u64 {
+        self.resync.as_ref().map_or(0, |resync| resync.skipped)
     }
 
     /// Takes in the next bytes of the stream. After an error they are ignored.
@@ -130,7 +186,11 @@ impl Demuxer {
         match self.state {
             State::PreviousTagSize { .. } => true,
             State::TagHeader => self.partial.is_empty(),
-            State::FileHeader | State::Skip { .. } | State::Body { .. } | State::Failed(_) => false,
+            State::FileHeader
+            | State::Skip { .. }
+            | State::Body { .. }
+            | State::Scan(_)
+            | State::Failed(_) => false,
         }
     }
 
@@ -138,6 +198,7 @@ impl Demuxer {
     pub fn buffered(&self) -> usize {
         match &self.state {
             State::Body { body, .. } => body.len(),
+            State::Scan(scanner) => scanner.len(),
             _ => self.partial.len(),
         }
     }
@@ -159,18 +220,34 @@ impl Demuxer {
             }
             &mut State::PreviousTagSize { expected } => {
                 let (size, rest) = self.partial.fill::<4>(data)?;
-                if u32::from_be_bytes(size) != expected {
-                    self.wrong_sizes = self.wrong_sizes.saturating_add(1);
-                }
                 self.state = State::TagHeader;
+                if u32::from_be_bytes(size) == expected {
+                    self.release();
+                } else {
+                    self.wrong_sizes = self.wrong_sizes.saturating_add(1);
+                    if let Some(Resync { held: Some((_, _, wrong)), .. }) = &mut self.resync {
+                        *wrong = Some(size);
+                    }
+                }
                 Some(rest)
             }
             State::TagHeader => self.tag_header(data),
-            State::Body { header, body } => {
-                let header = *header;
+            State::Body { header, body, hold } => {
+                let (header, hold) = (*header, *hold);
                 let rest = fill_body(body, header.body_len, data)?;
                 let body = std::mem::take(body);
-                self.complete(header, body.into());
+                self.complete(header, body.into(), hold);
+                Some(rest)
+            }
+            State::Scan(scanner) => {
+                let (found, skipped, rest) = scanner.scan(data, self.limits.max_tag_body);
+                if let Some(resync) = &mut self.resync {
+                    resync.skip(skipped);
+                }
+                if let Some(tag) = found {
+                    self.tags.push_back(tag);
+                    self.state = State::TagHeader;
+                }
                 Some(rest)
             }
             State::Failed(_) => None,
@@ -200,24 +277,72 @@ impl Demuxer {
         let (bytes, rest) = self.partial.fill::<{ TagHeader::LEN }>(data)?;
         let header = TagHeader::decode(&bytes).ok()?;
         let limit = self.limits.max_tag_body;
-        if header.body_len > limit {
+        let mut hold = None;
+        if let Some(resync) = &self.resync {
+            if !resync::is_plausible(&bytes, &header, limit) {
+                self.lose_track(bytes);
+                return Some(rest);
+            }
+            hold = (!resync.is_replay).then_some(bytes);
+            self.release();
+        } else if header.body_len > limit {
             self.state = State::Failed(DemuxError::TagTooLarge { len: header.body_len, limit });
             return None;
         }
         // The usual case: the whole body is here, and gets one allocation of its own size.
         let len = usize::try_from(header.body_len).ok()?;
         if let Some((body, rest)) = rest.split_at_checked(len) {
-            self.complete(header, Bytes::copy_from_slice(body));
+            self.complete(header, Bytes::copy_from_slice(body), hold);
             return Some(rest);
         }
-        self.state = State::Body { header, body: Vec::new() };
+        self.state = State::Body { header, body: Vec::new(), hold };
         Some(rest)
     }
 
-    fn complete(&mut self, header: TagHeader, body: Bytes) {
+    fn complete(&mut self, header: TagHeader, body: Bytes, hold: Option<[u8; TagHeader::LEN]>) {
         let TagHeader { kind, filter, timestamp, stream_id, .. } = header;
-        self.tags.push_back(Tag { kind, filter, timestamp, stream_id, body });
+        let tag = Tag { kind, filter, timestamp, stream_id, body };
+        match (&mut self.resync, hold) {
+            (Some(resync), Some(bytes)) => resync.held = Some((tag, bytes, None)),
+            _ => self.tags.push_back(tag),
+        }
         self.state = State::PreviousTagSize { expected: header.previous_tag_size() };
+    }
+}
+
+impl Demuxer {
+    /// Gives the tag that was held back.
+    fn release(&mut self) {
+        let held = self.resync.as_mut().and_then(|resync| resync.held.take());
+        self.tags.extend(held.map(|(tag, ..)| tag));
+    }
+
+    /// Starts to look for a tag: in a tag with a wrong previous tag size, and then from the bytes
+    /// on that are no tag header.
+    fn lose_track(&mut self, header: [u8; TagHeader::LEN]) {
+        self.state = State::Scan(Scanner::default());
+        let Some(resync) = &mut self.resync else { return };
+        let mut replay = Vec::new();
+        if let Some((tag, bytes, size)) = resync.held.take() {
+            replay.extend(bytes);
+            replay.extend(&tag.body);
+            replay.extend(size.unwrap_or_default());
+        }
+        replay.extend(header);
+        let was_replay = std::mem::replace(&mut resync.is_replay, true);
+        // At most one level deep: what is replayed is not held, and so not replayed again. Its
+        // last eleven bytes alone are in no tag, so no tag header is completed by them.
+        self.receive(&replay);
+        if let Some(resync) = &mut self.resync {
+            resync.is_replay = was_replay;
+        }
+    }
+}
+
+impl Resync {
+    fn skip(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.skipped = self.skipped.saturating_add(bytes);
     }
 }
 
@@ -235,190 +360,5 @@ fn fill_body<'a>(body: &mut Vec<u8>, len: u32, data: &'a [u8]) -> Option<&'a [u8
     (body.len() == len).then_some(rest)
 }
 
-/// The first bytes of a structure that arrives in pieces.
-#[derive(Debug, Default)]
-struct Partial {
-    bytes: [u8; TagHeader::LEN],
-    len: usize,
-}
-
-impl Partial {
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.len) {
-            *slot = byte;
-            self.len = self.len.saturating_add(1);
-        }
-    }
-
-    /// Takes bytes until there are `N`; then gives them and the bytes left over.
-    fn fill<'a, const N: usize>(&mut self, data: &'a [u8]) -> Option<([u8; N], &'a [u8])> {
-        let mut rest = data;
-        if self.is_empty()
-            && let Some((whole, rest)) = rest.split_first_chunk::<N>()
-        {
-            return Some((*whole, rest));
-        }
-        while self.len < N {
-            let (&byte, after) = rest.split_first()?;
-            self.push(byte);
-            rest = after;
-        }
-        let whole = *self.bytes.first_chunk::<N>()?;
-        self.clear();
-        Some((whole, rest))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tag::TagKind;
-
-    /// A header, an empty script tag, and three bytes of AAC at 7 ms.
-    const FILE: &[u8] = b"FLV\x01\x05\0\0\0\x09\0\0\0\0\
-        \x12\0\0\0\0\0\0\0\0\0\0\0\0\0\x0b\
-        \x08\0\0\x03\0\0\x07\0\0\0\0\xaf\x01\x21\0\0\0\x0e";
-
-    fn tags(demuxer: &mut Demuxer) -> Vec<Tag> {
-        std::iter::from_fn(|| demuxer.poll_tag().unwrap()).collect()
-    }
-
-    fn expected() -> Vec<Tag> {
-        vec![
-            Tag::new(TagKind::Script, 0, Bytes::new()),
-            Tag::new(TagKind::Audio, 7, Bytes::from_static(&[0xaf, 1, 0x21])),
-        ]
-    }
-
-    #[test]
-    fn room_for_a_burst_of_tags_is_given_back() {
-        let mut demuxer = Demuxer::new(Limits::default());
-        demuxer.receive(FILE);
-        for _ in 0..1000 {
-            demuxer.receive(&FILE[13..28]);
-        }
-        assert_eq!(tags(&mut demuxer).len(), 1002);
-        assert!(demuxer.tags.capacity() <= KEPT_TAGS);
-    }
-
-    #[test]
-    fn gives_the_tags_whole_or_byte_by_byte() {
-        let mut whole = Demuxer::new(Limits::default());
-        whole.receive(FILE);
-        assert_eq!(tags(&mut whole), expected());
-        assert_eq!(whole.header(), Some(FileHeader::new(true, true)));
-
-        let mut bytewise = Demuxer::new(Limits::default());
-        let mut all = Vec::new();
-        for byte in FILE {
-            bytewise.receive(std::slice::from_ref(byte));
-            all.extend(tags(&mut bytewise));
-        }
-        assert_eq!(all, expected());
-        assert_eq!(bytewise.wrong_previous_tag_sizes(), 0);
-        assert!(bytewise.is_at_boundary());
-    }
-
-    #[test]
-    fn a_tag_does_not_wait_for_its_previous_tag_size() {
-        let mut demuxer = Demuxer::new(Limits::default());
-        demuxer.receive(&FILE[..FILE.len() - 4]);
-        assert_eq!(tags(&mut demuxer).len(), 2);
-        assert!(demuxer.is_at_boundary());
-    }
-
-    #[test]
-    fn a_cut_off_stream_is_not_at_a_boundary() {
-        for (len, at_boundary) in [(5, false), (13, true), (14, false), (FILE.len() - 5, false)] {
-            let mut demuxer = Demuxer::new(Limits::default());
-            demuxer.receive(&FILE[..len]);
-            assert_eq!(demuxer.is_at_boundary(), at_boundary, "{len}");
-        }
-    }
-
-    #[test]
-    fn wrong_previous_tag_sizes_are_only_counted() {
-        let mut bytes = FILE.to_vec();
-        bytes[12] = 1;
-        let end = bytes.len();
-        bytes[end - 1] = 0;
-        let mut demuxer = Demuxer::new(Limits::default());
-        demuxer.receive(&bytes);
-        assert_eq!(tags(&mut demuxer), expected());
-        assert_eq!(demuxer.wrong_previous_tag_sizes(), 2);
-    }
-
-    #[test]
-    fn skips_to_the_data_offset() {
-        let mut bytes = FILE.to_vec();
-        bytes[8] = 12;
-        bytes.splice(9..9, [1, 2, 3]);
-        let mut demuxer = Demuxer::new(Limits::default());
-        for piece in bytes.chunks(2) {
-            demuxer.receive(piece);
-        }
-        assert_eq!(tags(&mut demuxer), expected());
-    }
-
-    #[test]
-    fn the_error_comes_after_the_tags_before_it_and_stays() {
-        let mut demuxer = Demuxer::new(Limits { max_tag_body: 2, ..Limits::default() });
-        demuxer.receive(FILE);
-        assert_eq!(demuxer.poll_tag().unwrap(), Some(expected().remove(0)));
-        let error = DemuxError::TagTooLarge { len: 3, limit: 2 };
-        assert_eq!(demuxer.poll_tag(), Err(error));
-        demuxer.receive(FILE);
-        assert_eq!(demuxer.poll_tag(), Err(error));
-        assert_eq!(error.to_string(), "tag body of 3 bytes is over the limit of 2");
-    }
-
-    #[test]
-    fn refuses_another_signature_after_three_bytes() {
-        let mut demuxer = Demuxer::new(Limits::default());
-        demuxer.receive(b"RTM");
-        let error = DemuxError::Header(HeaderError::Signature(*b"RTM"));
-        assert_eq!(demuxer.poll_tag(), Err(error));
-    }
-
-    #[test]
-    fn an_announced_body_takes_no_memory_before_its_bytes_arrive() {
-        let mut demuxer = Demuxer::new(Limits::default());
-        demuxer.receive(&FILE[..13]);
-        demuxer.receive(&[9, 0x7f, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0x17]);
-        let State::Body { body, .. } = &demuxer.state else { panic!("{:?}", demuxer.state) };
-        assert!(body.capacity() <= FIRST_ALLOCATION, "{}", body.capacity());
-        assert_eq!(demuxer.buffered(), 1);
-    }
-
-    #[test]
-    fn a_long_body_ends_up_in_exactly_its_own_memory() {
-        let body = vec![7; 300_000];
-        let mut bytes = FILE[..13].to_vec();
-        bytes.extend(TagHeader::new(TagKind::Video, 0, 300_000).encode());
-        bytes.extend(&body);
-        let mut demuxer = Demuxer::new(Limits::default());
-        for piece in bytes.chunks(1000) {
-            demuxer.receive(piece);
-            if let State::Body { body, .. } = &demuxer.state {
-                assert!(body.capacity() <= 300_000);
-            }
-        }
-        assert_eq!(demuxer.poll_tag().unwrap().unwrap().body, body);
-    }
-}
+mod tests;
