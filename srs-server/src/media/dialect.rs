@@ -52,6 +52,11 @@ impl Codecs {
         Self(bits.fold(0, |set, (bit, _)| set | 1 << bit))
     }
 
+    /// Whether no codec is in the set.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
     /// Whether the codec is in the set. One that is not known is in no set.
     pub fn has(self, codec: FourCc) -> bool {
         KNOWN.iter().position(|&known| known == codec).is_some_and(|bit| self.0 & 1 << bit != 0)

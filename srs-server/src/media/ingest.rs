@@ -76,8 +76,9 @@ impl Ingest {
         let header = AudioTagHeader::decode(&body).ok();
         let is_config = header.is_some_and(|(header, _)| header.is_sequence_header());
         if is_config || !self.audio_told {
-            self.audio_told = true;
-            media.note_audio(header.map(|(header, offset)| (header, &body[offset..])));
+            let message = header.map(|(header, offset)| (header, &body[offset..]));
+            let is_frame = header.is_none_or(|(header, _)| header.is_frame());
+            self.audio_told = media.note_audio(message) || is_frame;
         }
         if is_config {
             return self.config(TagKind::Audio, AUDIO_CONFIG, body);

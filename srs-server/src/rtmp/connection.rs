@@ -11,9 +11,10 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
+use flv_mux::FourCc;
 use rtmp_proto::{
-    Connect, MessageStreamId, RequestId, ServerConfig, ServerEvent, ServerOutput, ServerSession,
-    StatusCode, url,
+    Capabilities, CodecInfo, Connect, MessageStreamId, RequestId, ServerConfig, ServerEvent,
+    ServerOutput, ServerSession, StatusCode, url,
 };
 use stream_hub::StreamKey;
 use tokio::{
@@ -28,7 +29,7 @@ use tracing::{debug, info};
 use super::{ConnectionError, play::Playing, publish::Publishing};
 use crate::{
     live::{ClientGuard, ClientKind, Identity, LiveStream},
-    media::CHUNK_SIZE,
+    media::{CHUNK_SIZE, Codecs},
     net::{Guarded, Transport},
     server::{Peer, Shared},
 };
@@ -67,6 +68,7 @@ impl<S: Transport> Connection<S> {
         let mut config = ServerConfig::default();
         config.seed = shared.new_seed();
         config.chunk_size = CHUNK_SIZE;
+        config.capabilities = Capabilities::forward_any();
         Self {
             socket: Guarded::new(socket, shared.config.write_timeout),
             session: ServerSession::new(config, Instant::now().into_std()),
@@ -389,6 +391,19 @@ impl<S: Transport> Connection<S> {
         };
         let key = StreamKey::new(url::DEFAULT_VHOST, address.app, address.stream);
         Ok((key, address.param))
+    }
+
+    /// The codecs that the client announced; `None` for one that announced none we know.
+    pub(super) fn codecs(&self) -> Option<Codecs> {
+        let capabilities = &self.connect.as_ref()?.capabilities;
+        let takes = |info: CodecInfo| {
+            info.contains(CodecInfo::CAN_DECODE) || info.contains(CodecInfo::CAN_FORWARD)
+        };
+        let codecs = Codecs::of(|FourCc(code)| {
+            let code = rtmp_proto::FourCc(code);
+            takes(capabilities.video(code)) || takes(capabilities.audio(code))
+        });
+        (!codecs.is_empty()).then_some(codecs)
     }
 
     /// Enters the connection in the list of clients.

@@ -45,7 +45,7 @@ impl Playing {
             return Err(ConnectionError::OneStream);
         }
         let shared = &connection.shared;
-        let dialect = Dialect::new(msid);
+        let dialect = Dialect { codecs: connection.codecs(), ..Dialect::new(msid) };
         let reader = subscribe(connection, &key, dialect, Start::LatestJoinPoint)?;
         let now = Instant::now().into_std();
         let stream = shared.streams.open(&key, now, || shared.new_id());

@@ -1,9 +1,14 @@
 //! Enhanced RTMP: the codecs that FLV had no number for.
 
-use crate::support::{Clip, Ffmpeg, TestServer, Version, clip, contents};
+use std::time::Duration;
+
+use rtmp_proto::MediaKind;
+use serde_json::{Value, json};
+
+use crate::support::{Clip, Ffmpeg, RtmpClient, TestServer, Version, clip, contents};
 
 /// Publishes a clip to players that were there before, and compares every packet and frame.
-fn comes_out_as_it_went_in(which: Clip, [video, audio]: [&str; 2]) {
+fn comes_out_as_it_went_in(which: Clip, video: Value, audio: Value) {
     let server = TestServer::start();
     let source = clip(which);
     let mut rtmp = Ffmpeg::record_by(Version::Current, &server.rtmp_url("a"));
@@ -15,8 +20,8 @@ fn comes_out_as_it_went_in(which: Clip, [video, audio]: [&str; 2]) {
     server.wait_for_client("a", "fmle-publish");
     std::thread::sleep(std::time::Duration::from_secs(2));
     let stream = &server.api("streams")["streams"][0];
-    assert_eq!(stream["video"]["codec"], video, "{stream}");
-    assert_eq!(stream["audio"]["codec"], audio, "{stream}");
+    assert_eq!(stream["video"], video);
+    assert_eq!(stream["audio"], audio);
     assert!(publisher.wait().success());
     assert!(flv.wait().success());
     server.kick(&rtmp_id);
@@ -29,17 +34,65 @@ fn comes_out_as_it_went_in(which: Clip, [video, audio]: [&str; 2]) {
     assert_eq!(contents(&flv.output), sent, "by HTTP-FLV");
 }
 
+fn video(codec: &str, profile: &str, level: &str) -> Value {
+    json!({ "codec": codec, "profile": profile, "level": level, "width": 320, "height": 240 })
+}
+
+fn audio(codec: &str) -> Value {
+    json!({ "codec": codec, "sample_rate": 48000, "channel": 2, "profile": "" })
+}
+
 #[test]
 fn hevc_and_opus() {
-    comes_out_as_it_went_in(Clip::HevcOpus, ["HEVC", "Opus"]);
+    comes_out_as_it_went_in(Clip::HevcOpus, video("HEVC", "Main", "2.0"), audio("Opus"));
 }
 
 #[test]
 fn av1_and_flac() {
-    comes_out_as_it_went_in(Clip::Av1Flac, ["AV1", "FLAC"]);
+    comes_out_as_it_went_in(Clip::Av1Flac, video("AV1", "Main", "2.0"), audio("FLAC"));
 }
 
 #[test]
 fn vp9_and_eac3() {
-    comes_out_as_it_went_in(Clip::Vp9Eac3, ["VP9", "EAC3"]);
+    // The record of VP9 doesn't say how large the picture is.
+    let mut video = video("VP9", "Profile 0", "2.0");
+    (video["width"], video["height"]) = (0.into(), 0.into());
+    comes_out_as_it_went_in(Clip::Vp9Eac3, video, audio("EAC3"));
+}
+
+/// The first bytes of the video and audio messages that a player gets in two seconds.
+fn first_bytes(player: &mut RtmpClient) -> [Vec<Vec<u8>>; 2] {
+    let received = player.collect(Duration::from_secs(2));
+    [MediaKind::Video, MediaKind::Audio].map(|kind| {
+        let messages = received.iter().filter(|message| message.0 == kind);
+        messages.map(|(_, _, body)| body[..5].to_vec()).collect()
+    })
+}
+
+/// H.265 and Opus for players that say what they take: the enhanced form where they know the
+/// codec, the old form where there is one, else the rest of the stream.
+#[test]
+fn players_get_the_form_that_they_announced() {
+    let server = TestServer::start();
+    let url = server.rtmp_url("a");
+    let mut knows = RtmpClient::play_announcing(&url, &["hvc1", "Opus"]);
+    let mut any = RtmpClient::play_announcing(&url, &["*"]);
+    let mut old = RtmpClient::play_announcing(&url, &["av01"]);
+    let mut silent = RtmpClient::play(&url);
+    let _publisher = Ffmpeg::publish_by(Version::Current, &clip(Clip::HevcOpus), &url);
+    server.wait_for_client("a", "fmle-publish");
+
+    for player in [&mut knows, &mut any, &mut silent] {
+        let [video, audio] = first_bytes(player);
+        assert!(video.len() > 20 && audio.len() > 20, "{} and {}", video.len(), audio.len());
+        assert!(video.iter().all(|body| body[0] & 0x80 != 0 && body[1..5] == *b"hvc1"));
+        assert!(audio.iter().all(|body| body[0] >> 4 == 9 && body[1..5] == *b"Opus"));
+    }
+    let [video, audio] = first_bytes(&mut old);
+    assert!(video.len() > 20, "{}", video.len());
+    // A sequence header first, then a keyframe, all with H.265's number.
+    assert_eq!((video[0][0], video[0][1]), (0x1c, 0));
+    assert_eq!((video[1][0], video[1][1]), (0x1c, 1));
+    assert!(video.iter().all(|body| body[0] & 0x8f == 0x0c));
+    assert!(audio.is_empty(), "Opus has no old form");
 }

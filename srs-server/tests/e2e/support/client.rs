@@ -35,11 +35,23 @@ impl RtmpClient {
 
     /// As far as publish or play accepted; else why not.
     pub(crate) fn open(url: &str, purpose: Purpose) -> Result<Self, String> {
-        let url = RtmpUrl::parse(url).unwrap();
+        Self::open_with(ClientConfig::new(RtmpUrl::parse(url).unwrap(), purpose))
+    }
+
+    /// Connects and plays as one that says which codecs of enhanced RTMP it takes.
+    pub(crate) fn play_announcing(url: &str, codecs: &[&str]) -> Self {
+        let mut config = ClientConfig::new(RtmpUrl::parse(url).unwrap(), Purpose::play());
+        let list = codecs.iter().map(|&codec| codec.into()).collect();
+        config.connect_properties.push("fourCcList", Value::StrictArray(list));
+        Self::open_with(config).unwrap()
+    }
+
+    fn open_with(config: ClientConfig) -> Result<Self, String> {
+        let url = &config.url;
         let socket = TcpStream::connect(("127.0.0.1", url.port)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         socket.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
-        let session = ClientSession::new(ClientConfig::new(url, purpose), Instant::now());
+        let session = ClientSession::new(config, Instant::now());
         let mut client = Self { socket, session, msid: MessageStreamId(0), received: Vec::new() };
         loop {
             if client.handle_outputs()? {
