@@ -27,6 +27,7 @@ mod avc;
 mod bits;
 mod demux;
 mod enhanced;
+mod file;
 mod flac;
 mod fourcc;
 mod header;
@@ -69,6 +70,7 @@ pub use enhanced::{
     ModifierLength, Modifiers, MultichannelConfig, Multitrack, TooManyChannels, Track, TrackError,
     TrackId, Tracks, VideoMetadata, encode_modifiers,
 };
+pub use file::{FileSummary, HeadError, Keyframe, SeekTable};
 pub use flac::{FlacError, FlacStreamInfo};
 pub use fourcc::FourCc;
 pub use header::{FileHeader, HeaderError};

@@ -194,6 +194,14 @@ fn whole(number: f64) -> Option<u32> {
     fits.then_some(number as u32)
 }
 
+/// The number, if it is whole, not negative, and exact.
+pub(crate) fn whole_64(number: f64) -> Option<u64> {
+    const MOST: f64 = 9_007_199_254_740_991.0; // 2^53 - 1
+    let fits = number.fract() == 0.0 && (0.0..=MOST).contains(&number);
+    // Exact: checked above, and there is no fallible conversion from floats.
+    fits.then_some(number as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 use flv_mux::{
     Ac3Frame, AudioPacketType, AudioTagHeader, Av1CodecConfigurationRecord, Demuxer, EnhancedAudio,
-    EnhancedVideo, FlacStreamInfo, FourCc, HevcDecoderConfigurationRecord, HevcNalUnitType,
-    HevcSps, Limits, Modifiers, MultichannelConfig, OpusHead, Tag, TagKind, TrackId, VideoFormat,
-    VideoMetadata, VideoPacketType, VideoTagHeader, VpCodecConfigurationRecord, mux,
+    EnhancedVideo, FileSummary, FlacStreamInfo, FourCc, HevcDecoderConfigurationRecord,
+    HevcNalUnitType, HevcSps, Limits, Metadata, Modifiers, MultichannelConfig, OpusHead, Tag,
+    TagKind, TrackId, VideoFormat, VideoMetadata, VideoPacketType, VideoTagHeader,
+    VpCodecConfigurationRecord, mux,
 };
 
 const HEVC_OPUS: &[u8] = include_bytes!("data/hevc_opus.flv");
@@ -304,4 +305,45 @@ fn again(tag: &Tag) -> BytesMut {
         _ => out.extend_from_slice(body),
     }
     out
+}
+
+#[test]
+fn the_keyframe_index_of_a_file() {
+    let tags = demux(AVC_AC3);
+    let metadata = Metadata::decode(&tags[0].body, &Limits::default()).unwrap();
+    let theirs = metadata.seek_table().unwrap();
+    let places: Vec<_> =
+        theirs.keyframes().iter().map(|keyframe| (keyframe.time, keyframe.position)).collect();
+    assert_eq!(places, [(0, 728), (400, 6384), (800, 11_830)]);
+    assert_eq!(theirs.seek(799).unwrap().position, 6384);
+
+    // Made anew, the head is another, and the distances are the same.
+    let mut summary = FileSummary::new();
+    tags[1..].iter().for_each(|tag| summary.add(tag));
+    let head = summary.head(&metadata).unwrap();
+    let mut demuxer = Demuxer::new(Limits::default());
+    demuxer.receive(&head);
+    let first = demuxer.poll_tag().unwrap().unwrap();
+    let metadata = Metadata::decode(&first.body, &Limits::default()).unwrap();
+    let ours = metadata.seek_table().unwrap();
+    let first = ours.keyframes()[0].position - theirs.keyframes()[0].position;
+    for (our, their) in ours.keyframes().iter().zip(theirs.keyframes()) {
+        assert_eq!((our.time, our.position - first), (their.time, their.position));
+    }
+    assert_eq!(metadata.file_size(), Some(head.len() as f64 + summary.tags_len() as f64));
+}
+
+#[test]
+fn a_damaged_file_loses_the_damaged_tags_alone() {
+    let mut file = HEVC_OPUS.to_vec();
+    let all = demux(HEVC_OPUS).len();
+    file.drain(6000..6010);
+    file[9000..9020].fill(0xee);
+    let mut demuxer = Demuxer::with_resync(Limits::default());
+    demuxer.receive(&file);
+    demuxer.finish();
+    let kept: Vec<_> = std::iter::from_fn(|| demuxer.poll_tag().unwrap()).collect();
+    assert!(kept.len() >= all - 3, "{} of {all}", kept.len());
+    let bytes: usize = kept.iter().map(|tag| mux::encoded_len(tag.body.len())).sum();
+    assert_eq!(13 + bytes as u64 + demuxer.skipped_bytes(), file.len() as u64);
 }
