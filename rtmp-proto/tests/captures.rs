@@ -4,7 +4,10 @@ mod support;
 
 use rtmp_proto::handshake::{HandshakeForm, PACKET_SIZE, ServerHandshake};
 use rtmp_proto::message::UserControl;
-use rtmp_proto::{EndReason, MediaKind, PublishKind, ServerConfig, ServerEvent};
+use rtmp_proto::{
+    ClientConfig, ClientEvent, ClientSession, EndReason, MediaKind, Output, PublishKind, Purpose,
+    RtmpUrl, ServerConfig, ServerEvent,
+};
 use support::*;
 
 /// The server's side of a capture, fed in pieces of this size; requests are accepted after each piece.
@@ -189,5 +192,56 @@ fn librtmp_plays() {
             rows(&server)[2..5],
             ["0 _result 2 ", "0 _result 3 ", "0 onFCSubscribe 0 NetStream.Play.Start",]
         );
+    }
+}
+
+/// The client's side of a server's capture, in pieces of this size.
+fn client(purpose: &Purpose, capture: &[u8], piece: usize) -> Vec<ClientEvent> {
+    let url = RtmpUrl::parse("rtmp://127.0.0.1/live/a").unwrap();
+    let mut client = ClientSession::new(ClientConfig::new(url, purpose.clone()), base());
+    let mut events = Vec::new();
+    for piece in capture.chunks(piece) {
+        client.receive(base(), piece).unwrap();
+        while let Some(output) = client.poll_output() {
+            if let Output::Event(event) = output {
+                events.push(event);
+            }
+        }
+    }
+    events
+}
+
+#[test]
+fn nginx_takes_a_publish() {
+    let capture = include_bytes!("fixtures/nginx-rtmp-publish.bin");
+    // S2 answers another C1, which is no error; releaseStream and FCPublish are not answered.
+    let events = client(&Purpose::publish(), capture, usize::MAX);
+    assert!(matches!(
+        &events[..],
+        [ClientEvent::Connected { .. }, ClientEvent::PublishStarted { msid: ONE }]
+    ));
+    for piece in [1, 7, 1000] {
+        assert_eq!(client(&Purpose::publish(), capture, piece), events);
+    }
+}
+
+#[test]
+fn nginx_sends_a_stream() {
+    let capture = include_bytes!("fixtures/nginx-rtmp-play.bin");
+    let events = client(&Purpose::play(), capture, usize::MAX);
+    assert!(matches!(
+        events[..2],
+        [ClientEvent::Connected { .. }, ClientEvent::PlayStarted { msid: ONE }]
+    ));
+    let media: Vec<_> = events[2..]
+        .iter()
+        .map(|event| match event {
+            ClientEvent::Media { message, .. } => (message.kind, &message.payload[..2]),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(media, [(MediaKind::Data, &b"\x02\0"[..]), (MediaKind::Video, b"\x17\0")]);
+    for piece in [1, 7, 1000] {
+        assert_eq!(client(&Purpose::play(), capture, piece), events);
     }
 }
