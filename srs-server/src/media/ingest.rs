@@ -6,7 +6,7 @@ use bytes::Bytes;
 use flv_mux::{AudioTagHeader, TagKind, VideoTagHeader};
 use rtmp_proto::{MediaKind, MediaMessage};
 
-use super::{AUDIO_CONFIG, Frame, METADATA, MediaInfo, VIDEO_CONFIG, clock::Clock};
+use super::{AUDIO_CONFIG, Frame, METADATA, MediaInfo, VIDEO_CONFIG, clock::Clock, repair::Repair};
 
 /// Audio alone is a place to join when there was no video for this long.
 const VIDEO_GONE: Duration = Duration::from_secs(10);
@@ -22,6 +22,7 @@ pub struct Ingest {
     bytes: u64,
     audio_told: bool,
     video_told: bool,
+    repair: Repair,
 }
 
 impl Ingest {
@@ -34,6 +35,7 @@ impl Ingest {
             bytes: 0,
             audio_told: false,
             video_told: false,
+            repair: Repair::new(),
         }
     }
 
@@ -90,6 +92,10 @@ impl Ingest {
 
     fn video(&mut self, timestamp: u32, body: Bytes, now: Instant, media: &MediaInfo) -> Frame {
         let header = VideoTagHeader::decode(&body).ok();
+        let body = match header {
+            Some((header, offset)) => self.repair.video(header, offset, body),
+            None => body,
+        };
         let is_config = header.is_some_and(|(header, _)| header.is_sequence_header());
         if is_config || !self.video_told {
             self.video_told = true;

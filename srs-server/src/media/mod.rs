@@ -6,6 +6,7 @@ mod dialect;
 mod frame;
 mod info;
 mod ingest;
+mod repair;
 mod wire;
 
 pub use codec::{AudioInfo, VideoInfo};
