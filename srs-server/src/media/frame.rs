@@ -6,13 +6,6 @@ use bytes::Bytes;
 use flv_mux::TagKind;
 use stream_hub::{Item, Slot};
 
-/// The slot of `onMetaData`.
-pub const METADATA: Slot = Slot(0);
-/// The slot of the video sequence header.
-pub const VIDEO_CONFIG: Slot = Slot(1);
-/// The slot of the audio sequence header.
-pub const AUDIO_CONFIG: Slot = Slot(2);
-
 /// One tag of a live stream, its body as the publisher sent it.
 ///
 /// The body stays whole, so that codecs this server doesn't know pass through untouched.

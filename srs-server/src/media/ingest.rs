@@ -6,7 +6,9 @@ use bytes::Bytes;
 use flv_mux::{AudioTagHeader, TagKind, VideoTagHeader};
 use rtmp_proto::{MediaKind, MediaMessage};
 
-use super::{AUDIO_CONFIG, Frame, METADATA, MediaInfo, VIDEO_CONFIG, clock::Clock, repair::Repair};
+use stream_hub::Slot;
+
+use super::{Frame, MediaInfo, clock::Clock, repair::Repair, slot};
 
 /// Audio alone is a place to join when there was no video for this long.
 const VIDEO_GONE: Duration = Duration::from_secs(10);
@@ -70,20 +72,20 @@ impl Ingest {
             time: self.clock.current(),
             body,
             is_join_point: false,
-            config_slot: is_metadata.then_some(METADATA),
+            config_slot: is_metadata.then_some(slot::METADATA),
         }
     }
 
     fn audio(&mut self, timestamp: u32, body: Bytes, now: Instant, media: &MediaInfo) -> Frame {
         let header = AudioTagHeader::decode(&body).ok();
-        let is_config = header.is_some_and(|(header, _)| header.is_sequence_header());
-        if is_config || !self.audio_told {
+        let slot = header.and_then(|(header, offset)| slot::of_audio(header, &body[offset..]));
+        if slot == Some(slot::AUDIO) || !self.audio_told {
             let message = header.map(|(header, offset)| (header, &body[offset..]));
             let is_frame = header.is_none_or(|(header, _)| header.is_frame());
             self.audio_told = media.note_audio(message) || is_frame;
         }
-        if is_config {
-            return self.config(TagKind::Audio, AUDIO_CONFIG, body);
+        if slot.is_some() {
+            return self.config(TagKind::Audio, slot, body);
         }
         let time = self.clock.time(TagKind::Audio, timestamp, now);
         let alone = self.last_video.is_none_or(|video| time > video + VIDEO_GONE);
@@ -96,25 +98,29 @@ impl Ingest {
             Some((header, offset)) => self.repair.video(header, offset, body),
             None => body,
         };
-        let is_config = header.is_some_and(|(header, _)| header.is_sequence_header());
-        if is_config || !self.video_told {
+        let slot = header.and_then(|(header, offset)| slot::of_video(header, &body[offset..]));
+        if slot == Some(slot::VIDEO) || !self.video_told {
             self.video_told = true;
             media.note_video(header.map(|(header, offset)| (header, &body[offset..])));
         }
-        if is_config {
-            return self.config(TagKind::Video, VIDEO_CONFIG, body);
+        if slot.is_some() {
+            return self.config(TagKind::Video, slot, body);
         }
         media.note_frame();
         let time = self.clock.time(TagKind::Video, timestamp, now);
         self.last_video = Some(time);
-        let is_join_point =
-            header.is_some_and(|(header, _)| header.is_keyframe() && header.is_frame());
+        let is_join_point = header.is_some_and(|(header, offset)| {
+            // Of several tracks the default one says where to begin.
+            header.is_keyframe()
+                && header.is_frame()
+                && slot::video_track(header, &body[offset..]) == 0
+        });
         Frame { kind: TagKind::Video, time, body, is_join_point, config_slot: None }
     }
 
-    fn config(&self, kind: TagKind, slot: stream_hub::Slot, body: Bytes) -> Frame {
+    fn config(&self, kind: TagKind, config_slot: Option<Slot>, body: Bytes) -> Frame {
         let time = self.clock.current();
-        Frame { kind, time, body, is_join_point: false, config_slot: Some(slot) }
+        Frame { kind, time, body, is_join_point: false, config_slot }
     }
 }
 
@@ -156,7 +162,7 @@ mod tests {
         .into_iter()
         .map(|frame| frame.unwrap().config_slot)
         .collect();
-        assert_eq!(slots, [Some(METADATA), Some(VIDEO_CONFIG), Some(AUDIO_CONFIG), None, None]);
+        assert_eq!(slots, [Some(Slot(0)), Some(Slot(1)), Some(Slot(2)), None, None]);
     }
 
     #[test]

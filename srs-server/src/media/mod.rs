@@ -7,11 +7,12 @@ mod frame;
 mod info;
 mod ingest;
 mod repair;
+mod slot;
 mod wire;
 
 pub use codec::{AudioInfo, VideoInfo};
 pub use dialect::{Codecs, Dialect};
-pub use frame::{AUDIO_CONFIG, Frame, METADATA, VIDEO_CONFIG};
+pub use frame::Frame;
 pub use info::MediaInfo;
 pub use ingest::Ingest;
 pub use wire::{CHUNK_SIZE, FlvTag, RtmpMessage, Wire, register};

@@ -60,6 +60,39 @@ fn vp9_and_eac3() {
     comes_out_as_it_went_in(Clip::Vp9Eac3, video, audio("EAC3"));
 }
 
+/// Two tracks of sound, which a player that comes late gets with their headers too.
+#[test]
+fn two_audio_tracks() {
+    comes_out_as_it_went_in(
+        Clip::TwoAudio,
+        video("H264", "High", "1.3"),
+        json!({ "codec": "AAC", "sample_rate": 48000, "channel": 2, "profile": "LC" }),
+    );
+}
+
+#[test]
+fn a_late_player_gets_the_headers_of_every_track() {
+    let server = TestServer::start();
+    let url = server.rtmp_url("a");
+    let _publisher = Ffmpeg::publish_by(Version::Current, &clip(Clip::TwoAudio), &url);
+    server.wait_for_client("a", "fmle-publish");
+    std::thread::sleep(Duration::from_millis(1500));
+    let mut player = RtmpClient::play(&url);
+    let mut headers = 0;
+    loop {
+        let (kind, _, body) = player.next().unwrap();
+        match (kind, &body[..]) {
+            (MediaKind::Video, [0x17, 0, ..] | [0x90, ..]) => headers |= 1,
+            (MediaKind::Video, _) => break,
+            (MediaKind::Audio, [0xaf, 0, ..] | [0x90, ..]) => headers |= 2,
+            // Multitrack, sequence start, track 1.
+            (MediaKind::Audio, [0x95, 0x00, b'm', b'p', b'4', b'a', 1, ..]) => headers |= 4,
+            _ => {}
+        }
+    }
+    assert_eq!(headers, 0b111);
+}
+
 /// The first bytes of the video and audio messages that a player gets in two seconds.
 fn first_bytes(player: &mut RtmpClient) -> [Vec<Vec<u8>>; 2] {
     let received = player.collect(Duration::from_secs(2));

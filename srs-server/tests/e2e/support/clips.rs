@@ -28,6 +28,8 @@ pub(crate) enum Clip {
     Av1Flac,
     /// VP9 and E-AC-3, in enhanced tags.
     Vp9Eac3,
+    /// H.264 and two tracks of AAC, the second in enhanced tags.
+    TwoAudio,
 }
 
 impl Clip {
@@ -39,6 +41,7 @@ impl Clip {
             Self::Vp9Eac3 => {
                 Some([&["libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"], &["eac3"]])
             }
+            Self::TwoAudio => Some([&["libx264"], &["aac"]]),
             _ => None,
         }
     }
@@ -64,6 +67,10 @@ pub(crate) fn clip(clip: Clip) -> PathBuf {
         }
         if !matches!(clip, Clip::VideoOnly) {
             ffmpeg.args(["-f", "lavfi", "-t", seconds, "-i", AUDIO]);
+        }
+        if matches!(clip, Clip::TwoAudio) {
+            ffmpeg.args(["-f", "lavfi", "-t", seconds, "-i", "sine=frequency=880"]);
+            ffmpeg.args(["-map", "0", "-map", "1", "-map", "2"]);
         }
         let (gop, b_frames) = match clip {
             Clip::LongGop => ("1000", "0"),

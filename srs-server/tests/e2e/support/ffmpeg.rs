@@ -52,7 +52,8 @@ impl Ffmpeg {
     pub(crate) fn publish_by(version: Version, file: &Path, url: &str) -> Self {
         let mut command = version.command();
         command.args(["-v", "error", "-re", "-i"]).arg(file);
-        command.args(["-c", "copy", "-f", "flv", "-flvflags", "no_duration_filesize", url]);
+        command.args(["-map", "0", "-c", "copy", "-f", "flv"]);
+        command.args(["-flvflags", "no_duration_filesize", url]);
         Self::spawn(command, PathBuf::new())
     }
 
