@@ -10,7 +10,7 @@ pub struct Limits {
     /// as [`MAX_DEPTH`]. Bounds the stack.
     pub depth: usize,
     /// Bytes of input (default 256 KiB). Bounds the text held: at most three times as much, when every byte is invalid
-    /// UTF-8 and is replaced.
+    /// UTF-8 and is replaced. Copies that AMF3 makes by references count again.
     pub bytes: usize,
     /// Values, properties and elements included (default 16,384, enough for the key frame index of a three-hour file).
     /// Bounds the memory of the values themselves: about 80 bytes each.

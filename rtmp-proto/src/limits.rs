@@ -27,7 +27,9 @@ pub struct Limits {
     /// when nobody takes it, and what an aggregate message can be split into. The payloads in events are not counted:
     /// they are no longer than the bytes received.
     pub output_bytes: usize,
-    /// AMF0 values in one command (default 1024 values, else as [`amf0::Limits`]).
+    /// Values in one command (default 1024, and 64 KiB of them, which AMF3 cannot exceed by references either; else as
+    /// [`amf0::Limits`]). Commands are not longer than this says, whatever [`Limits::command_bytes`] does; metadata that
+    /// is stays in AMF3.
     pub amf0: amf0::Limits,
     /// From the start to the end of the handshake (default 10 s).
     pub handshake_timeout: Duration,
@@ -46,7 +48,7 @@ impl Default for Limits {
             message_streams: 16,
             deferred_commands: 16,
             output_bytes: 20 * 1024 * 1024,
-            amf0: amf0::Limits { values: 1024, ..amf0::Limits::default() },
+            amf0: amf0::Limits { bytes: 64 * 1024, values: 1024, ..amf0::Limits::default() },
             handshake_timeout: Duration::from_secs(10),
             setup_timeout: Duration::from_secs(30),
         }

@@ -165,6 +165,22 @@ fn values_without_end_in_a_command() {
 }
 
 #[test]
+fn references_do_not_make_a_command_longer() {
+    let mut server = Scripted::connected();
+    let mut message = command(CONTROL, "x", 1.0, amf0::Value::Null, vec![]);
+    // A text of 8 KiB in AMF3, and ten references to it.
+    let text = [&[0x11, 6, 0x81, 0x80, 0x01][..], &[b'x'; 8192], &[0x11, 6, 0].repeat(10)].concat();
+    message.payload = [&message.payload[..], &text].concat().into();
+    let limit = 64 * 1024;
+    assert!(matches!(
+        server.send(&message),
+        Err(SessionError::Message(MessageError::Amf0(amf0::DecodeError::Amf3(
+            amf0::amf3::DecodeError::TooMuchText { limit: l, .. }
+        )))) if l == limit
+    ));
+}
+
+#[test]
 fn short_control_messages() {
     for type_id in [1, 2, 3, 4, 5, 6] {
         let mut server = Scripted::connected();
