@@ -4,8 +4,10 @@ use std::fmt::Debug;
 
 use bytes::BytesMut;
 use flv_mux::{
-    AudioSpecificConfig, AudioSpecificConfigError, AudioTagHeader, AvcDecoderConfigurationRecord,
-    Limits, Metadata, NalLengthSize, Sps, VideoTagHeader, nal_units,
+    Ac3Frame, AudioSpecificConfig, AudioSpecificConfigError, AudioTagHeader,
+    Av1CodecConfigurationRecord, Av1SequenceHeader, AvcDecoderConfigurationRecord, FlacStreamInfo,
+    HevcDecoderConfigurationRecord, HevcNalUnitType, HevcSps, Limits, Metadata, NalLengthSize,
+    OpusHead, Sps, VideoTagHeader, VpCodecConfigurationRecord, nal_units, obus,
 };
 
 /// The bytes are read as every structure that a tag can carry. What was accepted can be written,
@@ -16,6 +18,7 @@ pub fn flv_codec_records(data: &[u8]) {
     avc(data, &limits);
     aac(data);
     metadata(data, &limits);
+    newer(data, &limits);
 }
 
 fn encoded<E: Debug>(encode: impl FnOnce(&mut BytesMut) -> Result<(), E>) -> BytesMut {
@@ -104,5 +107,51 @@ fn metadata(data: &[u8], limits: &Limits) {
         wide.amf.bytes *= 4;
         let read = Metadata::decode(&out, &wide).expect("what was written can be read");
         assert_eq!(encoded(|again| read.encode(again)), out);
+    }
+}
+
+/// The records of the newer codecs.
+fn newer(data: &[u8], limits: &Limits) {
+    if let Ok(record) = HevcDecoderConfigurationRecord::decode(data) {
+        let out = encoded(|out| record.encode(out));
+        assert_eq!(HevcDecoderConfigurationRecord::decode(&out).as_ref(), Ok(&record));
+        for sps in record.units(HevcNalUnitType::SPS) {
+            let _ = HevcSps::decode(sps, limits);
+        }
+    }
+    if let Ok(sps) = HevcSps::decode(data, limits) {
+        assert!((1..=limits.max_dimension).contains(&sps.width));
+        assert!((1..=limits.max_dimension).contains(&sps.height));
+        let rate = sps.vui.and_then(|vui| vui.frame_rate);
+        assert!(rate.is_none_or(|rate| rate.per_second() > 0.0 && rate.per_second().is_finite()));
+    }
+    if let Ok(record) = Av1CodecConfigurationRecord::decode(data) {
+        let _ = record.sequence_header(limits);
+        let mut out = BytesMut::new();
+        record.encode(&mut out);
+        assert_eq!(Av1CodecConfigurationRecord::decode(&out), Ok(record));
+    }
+    if let Ok(header) = Av1SequenceHeader::decode(data, limits) {
+        assert!((1..=limits.max_dimension).contains(&header.width));
+        assert!([8, 10, 12].contains(&header.bit_depth));
+    }
+    let taken: usize = obus(data).map_while(Result::ok).map(|unit| 1 + unit.payload.len()).sum();
+    assert!(taken <= data.len());
+    if let Ok(record) = VpCodecConfigurationRecord::decode(data) {
+        let out = encoded(|out| record.encode(out));
+        assert_eq!(VpCodecConfigurationRecord::decode(&out), Ok(record));
+    }
+    if let Ok(head) = OpusHead::decode(data) {
+        let out = encoded(|out| head.encode(out));
+        assert_eq!(OpusHead::decode(&out), Ok(head));
+    }
+    if let Ok(info) = FlacStreamInfo::decode(data) {
+        let mut out = BytesMut::new();
+        info.encode_stream_header(&mut out);
+        assert_eq!(FlacStreamInfo::decode(&out), Ok(info));
+    }
+    if let Ok(frame) = Ac3Frame::decode(data) {
+        assert!(frame.sample_rate >= 8000 && (1..=6).contains(&frame.channels));
+        assert!(frame.len > 0 && (256..=1536).contains(&frame.samples));
     }
 }

@@ -3,28 +3,46 @@
 //! The libFuzzer programs in `fuzz_targets/` and the test that replays the corpora call the same
 //! functions.
 
+mod addresses;
 mod amf0_values;
 mod chunks;
 mod codec_records;
+mod enhanced;
+mod files;
 mod flv;
+mod nal;
+mod session_pair;
 mod sessions;
 mod split;
 
+pub use addresses::{amf3, handshake, url};
 pub use amf0_values::amf0;
 pub use chunks::chunk_stream;
 pub use codec_records::flv_codec_records;
+pub use enhanced::flv_enhanced;
+pub use files::{flv_keyframes, flv_resync};
 pub use flv::flv_demux;
+pub use nal::flv_nal;
+pub use session_pair::session_pair;
 pub use sessions::{client_session, server_session};
 
 /// A target: it panics when a property does not hold for these bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus directory and libFuzzer program.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("amf0", amf0),
     ("flv_demux", flv_demux),
     ("flv_codec_records", flv_codec_records),
     ("chunk_stream", chunk_stream),
     ("server_session", server_session),
     ("client_session", client_session),
+    ("flv_enhanced", flv_enhanced),
+    ("flv_nal", flv_nal),
+    ("flv_resync", flv_resync),
+    ("flv_keyframes", flv_keyframes),
+    ("handshake", handshake),
+    ("amf3", amf3),
+    ("url", url),
+    ("session_pair", session_pair),
 ];
