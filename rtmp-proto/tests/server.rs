@@ -153,6 +153,17 @@ fn an_aggregate_is_split() {
 }
 
 #[test]
+fn metadata_in_an_aggregate_may_be_amf3() {
+    let mut server = Scripted::publishing();
+    let part = b"\x0f\0\0\x11\0\0\0\0\0\0\0\x02\0\x0aonMetaData\x11\x06\x03x\0\0\0\x1c";
+    let mut aggregate = media_message(ONE, MediaKind::Video, 500, part);
+    aggregate.type_id = MessageType::AGGREGATE;
+    server.send(&aggregate).unwrap();
+    let message = media(MediaKind::Data, 500, b"\x02\0\x0aonMetaData\x02\0\x01x");
+    assert_eq!(server.events, [ServerEvent::Media { msid: ONE, message }]);
+}
+
+#[test]
 fn accepting_play_announces_the_stream() {
     let mut server = Scripted::connected();
     server.call(CONTROL, "createStream", 2.0, Value::Null, vec![]);

@@ -6,10 +6,10 @@ use super::outbox::{Outbox, Output};
 use super::{SendError, SessionError};
 use crate::chunk::{ChunkReader, ChunkWriter, EncodeError, MediaEncoder};
 use crate::message::{
-    Acknowledgement, Aggregate, BandwidthLimit, Body, Command, ControlMessage, Message,
+    Acknowledgement, Aggregate, BandwidthLimit, Body, Command, ControlMessage, Data, Message,
     SetChunkSize, SetPeerBandwidth, UserControl, WindowAcknowledgementSize,
 };
-use crate::{ChunkStreamId, Limits, MediaMessage, MessageStreamId};
+use crate::{ChunkStreamId, Limits, MediaKind, MediaMessage, MessageStreamId, MessageType};
 
 /// Acknowledgements are not sent more often than this many bytes, however small a window the peer asks for.
 const LEAST_ACK_BYTES: u64 = 1024;
@@ -184,9 +184,15 @@ impl<E> Link<E> {
     pub(super) fn next_part(
         &self,
         aggregate: &mut Aggregate,
+        limits: &amf0::Limits,
     ) -> Result<Option<MediaMessage>, SessionError> {
         self.check_output()?;
-        Ok(aggregate.next_message()?)
+        let mut part = aggregate.next_message()?;
+        if let Some(MediaMessage { kind: MediaKind::Data, payload, .. }) = &mut part {
+            let data = Data::from_payload(MessageType::DATA_AMF0, std::mem::take(payload));
+            *payload = data.into_amf0(limits).into_payload();
+        }
+        Ok(part)
     }
 
     /// Acknowledges what was received, once it is half a window: a peer that stops at a full one never has to wait.

@@ -181,7 +181,8 @@ impl ClientSession {
                 _ => self.media(media(MediaKind::Data, data.into_payload())),
             },
             Body::Aggregate(mut aggregate) => {
-                while let Some(message) = self.link.next_part(&mut aggregate)? {
+                let limits = self.config.limits.amf0.clone();
+                while let Some(message) = self.link.next_part(&mut aggregate, &limits)? {
                     self.media(message);
                 }
             }

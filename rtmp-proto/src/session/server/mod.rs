@@ -197,7 +197,8 @@ impl ServerSession {
             Body::Video(payload) => self.media(msid, media(MediaKind::Video, payload)),
             Body::Data(data) => self.media(msid, media(MediaKind::Data, data.into_payload())),
             Body::Aggregate(mut aggregate) => {
-                while let Some(message) = self.link.next_part(&mut aggregate)? {
+                let limits = self.config.limits.amf0.clone();
+                while let Some(message) = self.link.next_part(&mut aggregate, &limits)? {
                     self.media(msid, message);
                 }
             }
