@@ -16,3 +16,52 @@ pub use frame::Frame;
 pub use info::MediaInfo;
 pub use ingest::Ingest;
 pub use wire::{CHUNK_SIZE, FlvTag, RtmpMessage, Wire, register};
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use bytes::{Bytes, BytesMut};
+    use rtmp_proto::{MediaKind, MediaMessage, MessageStreamId};
+    use stream_hub::{Convert, Output, TrackId, Variant};
+
+    use super::*;
+
+    /// Whatever a publisher sends: frames or nothing, in every dialect, and no panic.
+    #[test]
+    fn any_bytes_go_through_or_nowhere() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let (mut ingest, media) = (Ingest::new(None), MediaInfo::default());
+        let none = Codecs::of(|_| false);
+        let all = Dialect::new(MessageStreamId(1));
+        let dialects =
+            [all, Dialect { codecs: Some(none), ..all }, Dialect { video: false, ..all }];
+        let mut encoders = dialects.map(|dialect| wire::Encoder::<wire::Rtmp>::new(dialect.into()));
+        let mut flv = wire::Encoder::<wire::Flv>::new(Variant::default());
+        for _ in 0..50_000 {
+            let mut body = BytesMut::zeroed(random.usize(1..40));
+            random.fill(&mut body);
+            // Half of them begin as enhanced messages and records do.
+            if random.bool() {
+                let start = random.choice([
+                    &b"\x90hvc1\x01"[..],
+                    b"\x90av01\x81",
+                    b"\x96\x10",
+                    b"\x95\x21",
+                ]);
+                let start = start.unwrap_or_default();
+                let len = start.len().min(body.len());
+                body[..len].copy_from_slice(&start[..len]);
+            }
+            let kinds = [MediaKind::Audio, MediaKind::Video, MediaKind::Data];
+            let kind = random.choice(kinds).unwrap_or(MediaKind::Data);
+            let message =
+                MediaMessage { kind, timestamp: random.u32(..), payload: Bytes::from(body) };
+            let Some(frame) = ingest.frame(message, Instant::now(), &media) else { continue };
+            for encoder in &mut encoders {
+                encoder.push(TrackId::default(), &frame, &mut Output::new()).unwrap();
+            }
+            flv.push(TrackId::default(), &frame, &mut Output::new()).unwrap();
+        }
+    }
+}

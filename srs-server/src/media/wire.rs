@@ -37,7 +37,7 @@ pub struct Rtmp {
 #[derive(Debug)]
 pub struct Flv;
 
-trait Form: Send + Sync + 'static {
+pub(super) trait Form: Send + Sync + 'static {
     fn new(variant: Variant) -> Self;
     /// The frame's body as it goes out; `None` for a frame that is left out.
     fn body<'a>(&self, frame: &'a Frame) -> Option<Cow<'a, [u8]>>;
@@ -108,11 +108,17 @@ pub const CHUNK_SIZE: u32 = 60_000;
 /// Messages of one stream share slabs of this size, so that few of them cost an allocation.
 const SLAB: usize = 32 * 1024;
 
-struct Encoder<F> {
+pub(super) struct Encoder<F> {
     form: F,
     slab: BytesMut,
     /// Video was left out: a player can begin at any audio.
     has_no_video: bool,
+}
+
+impl<F: Form> Encoder<F> {
+    pub(super) fn new(variant: Variant) -> Self {
+        Self { form: F::new(variant), slab: BytesMut::new(), has_no_video: false }
+    }
 }
 
 impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
@@ -154,8 +160,7 @@ pub fn register(hub: &Hub) {
 
 fn register_form<F: Form>(hub: &Hub) {
     hub.register::<Frame, Wire<F>>(Place::Inline, |_, variant| {
-        let form = F::new(variant);
-        Ok(Box::new(Encoder { form, slab: BytesMut::new(), has_no_video: false }))
+        Ok(Box::new(Encoder::<F>::new(variant)))
     });
 }
 

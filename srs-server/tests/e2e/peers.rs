@@ -45,12 +45,22 @@ fn scratch(name: &str) -> PathBuf {
 
 #[test]
 fn gstreamer_publishes() {
+    publishes_by("rtmp2sink location=");
+}
+
+/// `rtmpsink` is librtmp.
+#[test]
+fn librtmp_publishes() {
+    publishes_by("rtmpsink location=");
+}
+
+fn publishes_by(sink: &str) {
     let server = TestServer::start();
     let source = clip(Clip::Avc);
     let mut flv = Ffmpeg::record(&server.flv_url("a"));
     server.wait_for_client("a", "flv-play");
     let _gst = gst(&format!(
-        "flvmux name=mux streamable=true ! rtmp2sink location={} \
+        "flvmux name=mux streamable=true ! {sink}{} \
          filesrc location={} ! flvdemux name=demux \
          demux.video ! queue ! h264parse ! identity sync=true ! mux. \
          demux.audio ! queue ! aacparse ! mux.",
