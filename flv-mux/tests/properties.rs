@@ -5,10 +5,11 @@ use bytes::{Bytes, BytesMut};
 use flv_mux::{
     AacPacketType, AudioObjectType, AudioPacketType, AudioSpecificConfig, AudioTagHeader,
     AvcDecoderConfigurationRecord, AvcFormat, AvcPacketType, ChannelElement, DemuxError, Demuxer,
-    EnhancedAudio, EnhancedVideo, FileHeader, FourCc, FrameType, GaSpecificConfig, Limits,
-    MatrixMixdown, Metadata, MetadataForm, Multitrack, NalLengthSize, ProgramConfig, Sbr,
-    SoundFormat, SoundRate, Tag, TagHeader, TagKind, VideoCodecId, VideoFormat, VideoPacketType,
-    VideoTagHeader, mux, nal_units,
+    EnhancedAudio, EnhancedVideo, FileHeader, FourCc, FrameType, GaSpecificConfig,
+    HevcDecoderConfigurationRecord, Limits, MatrixMixdown, Metadata, MetadataForm, Modifier,
+    ModifierKind, Modifiers, Multitrack, NalLengthSize, ProgramConfig, Sbr, SoundFormat, SoundRate,
+    Tag, TagHeader, TagKind, Track, TrackId, VideoCodecId, VideoFormat, VideoPacketType,
+    VideoTagHeader, encode_modifiers, mux, nal_units, repair_access_unit, to_annex_b,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
@@ -309,5 +310,117 @@ proptest! {
         let mut out = BytesMut::new();
         metadata.encode(&mut out).unwrap();
         prop_assert_eq!(Metadata::decode(&out, &Limits::default()), Ok(metadata));
+    }
+
+    #[test]
+    fn modifiers(list in vec((0_u8..16, vec(any::<u8>(), 1..700)), 0..5), header in enhanced_video()) {
+        let list: Vec<_> = list
+            .iter()
+            .map(|(kind, data)| Modifier { kind: ModifierKind::from_wire(*kind), data })
+            .collect();
+        let mut chain = BytesMut::new();
+        encode_modifiers(&list, &mut chain).unwrap();
+        let modifiers = Modifiers::decode(&chain).unwrap();
+        prop_assert_eq!(modifiers.iter().collect::<Vec<_>>(), list);
+        let mut out = BytesMut::new();
+        header.encode_with(modifiers, &mut out);
+        let read = Modifiers::of_video(&out).unwrap();
+        prop_assert_eq!(read.iter().collect::<Vec<_>>(), modifiers.iter().collect::<Vec<_>>());
+        let (again, len) = VideoTagHeader::decode(&out).unwrap();
+        prop_assert_eq!((again.frame_type, len), (header.frame_type, out.len()));
+        let mut twice = BytesMut::new();
+        again.encode_with(read, &mut twice);
+        prop_assert_eq!(twice, out);
+    }
+
+    #[test]
+    fn tracks(ids in vec((any::<u8>(), bytes(40), four_cc()), 0..6)) {
+        let all: Vec<_> = ids
+            .iter()
+            .map(|(id, payload, codec)| Track { id: TrackId(*id), codec: *codec, payload })
+            .collect();
+        let mut out = BytesMut::new();
+        Multitrack::ManyTracksManyCodecs.encode_tracks(&all, &mut out).unwrap();
+        let read: Vec<_> =
+            Multitrack::ManyTracksManyCodecs.tracks(&out).map(Result::unwrap).collect();
+        prop_assert_eq!(read, all);
+    }
+
+    #[test]
+    fn hevc_records(
+        profile in any::<[u8; 12]>(), numbers in any::<[u8; 8]>(), rate: u16,
+        arrays in vec((any::<bool>(), 0_u8..64, vec(bytes(30), 0..4)), 0..6),
+    ) {
+        let mut input = vec![1];
+        input.extend(profile);
+        input.extend([0xf0 | numbers[0], numbers[1], 0xfc | numbers[2], 0xfc | numbers[3]]);
+        input.extend([0xf8 | numbers[4], 0xf8 | numbers[5]]);
+        input.extend(rate.to_be_bytes());
+        input.extend([numbers[6] | 3, u8::try_from(arrays.len()).unwrap()]);
+        for (is_complete, nal_type, units) in &arrays {
+            input.push(u8::from(*is_complete) << 7 | nal_type);
+            input.extend(u16::try_from(units.len()).unwrap().to_be_bytes());
+            for unit in units {
+                input.extend(u16::try_from(unit.len()).unwrap().to_be_bytes());
+                input.extend(unit);
+            }
+        }
+        let record = HevcDecoderConfigurationRecord::decode(&input).unwrap();
+        let mut out = BytesMut::new();
+        record.encode(&mut out).unwrap();
+        prop_assert_eq!(&out[..], &input[..]);
+    }
+
+    #[test]
+    fn annex_b_there_and_back(units in vec(vec(4_u8..=255, 1..60), 1..6)) {
+        let mut stream = Vec::new();
+        for unit in &units {
+            stream.extend([0, 0, 0, 1]);
+            stream.extend(unit);
+        }
+        let repaired = repair_access_unit(&stream, NalLengthSize::Four).unwrap();
+        let read: Vec<_> = nal_units(&repaired, NalLengthSize::Four).map(Result::unwrap).collect();
+        prop_assert_eq!(read, units);
+        let mut back = BytesMut::new();
+        to_annex_b(&repaired, NalLengthSize::Four, &mut back).unwrap();
+        prop_assert_eq!(&back[..], &stream[..]);
+    }
+
+    #[test]
+    fn damage_costs_only_the_tags_it_touches(
+        bodies in vec(bytes(60), 8..20),
+        at in any::<prop::sample::Index>(),
+        noise in vec(any::<u8>(), 1..30),
+        split in 1_usize..50,
+    ) {
+        let mut stream = BytesMut::new();
+        mux::encode_header(&mut stream, true, true);
+        let mut ends = Vec::new();
+        for (timestamp, body) in (0..).zip(&bodies) {
+            mux::encode_tag(&mut stream, TagKind::Audio, timestamp, body).unwrap();
+            ends.push(stream.len());
+        }
+        let at = 13 + at.index(stream.len() - 13);
+        let mut damaged = stream.to_vec();
+        damaged.splice(at..at, noise);
+        let mut demuxer = Demuxer::with_resync(Limits { max_tag_body: 500, ..Limits::default() });
+        let mut times = Vec::new();
+        let mut poll = |demuxer: &mut Demuxer| {
+            while let Some(tag) = demuxer.poll_tag().unwrap() {
+                times.push(tag.timestamp);
+            }
+        };
+        for piece in damaged.chunks(split) {
+            demuxer.receive(piece);
+            poll(&mut demuxer);
+        }
+        demuxer.finish();
+        poll(&mut demuxer);
+        // All but the damaged one; noise may look like a tag, or like the end of one.
+        let touched = ends.iter().position(|&end| at < end).unwrap();
+        let whole = (0..).zip(&bodies).map(|(time, _): (u32, _)| time);
+        for time in whole.filter(|&time| time as usize != touched) {
+            prop_assert!(times.contains(&time), "{time} of {touched}: {times:?}");
+        }
     }
 }
