@@ -1,8 +1,9 @@
 //! Video tags in the other form.
 
 use crate::{
-    AvcPacketType, EnhancedVideo, FourCc, FrameType, Rewrite, RewriteError, TrackId, VideoCodecId,
-    VideoFormat, VideoPacketType, VideoTagHeader, rewrite::range_of, wire::be_24,
+    AvcPacketType, EnhancedVideo, FourCc, FrameType, Rewrite, RewriteError, TrackId, Truncated,
+    VideoCodecId, VideoFormat, VideoHeaderError, VideoPacketType, VideoTagHeader,
+    rewrite::range_of, wire::be_24,
 };
 
 const EX_HEADER: u8 = 0x80;
@@ -22,6 +23,10 @@ pub fn video_to_enhanced(body: &[u8]) -> Result<Rewrite, RewriteError> {
     match header.format {
         VideoFormat::Enhanced { .. } => Ok(Rewrite::unchanged(body)),
         VideoFormat::Plain(_) if header.frame_type == FrameType::Command => {
+            if payload.is_empty() {
+                let cut = Truncated { what: "video command", needed: 1, got: 0 };
+                return Err(VideoHeaderError::from(cut).into());
+            }
             Ok(Rewrite::new(&[first], payload))
         }
         VideoFormat::Plain(codec) => Err(RewriteError::CodecNumber(codec.to_wire())),
@@ -179,6 +184,8 @@ mod tests {
         let error = video_to_enhanced(&[0x17, 9, 0, 0, 0]);
         assert_eq!(error, Err(RewriteError::PacketType(9)));
         assert!(matches!(video_to_old(&[]), Err(RewriteError::Video(_))));
+        // A command of the enhanced form has its byte.
+        assert!(matches!(video_to_enhanced(&[0x57]), Err(RewriteError::Video(_))));
         assert!(matches!(video_to_old(b"\x96\x11avc1\0"), Err(RewriteError::Track(_))));
     }
 }
