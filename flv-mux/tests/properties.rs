@@ -372,7 +372,7 @@ proptest! {
     }
 
     #[test]
-    fn annex_b_there_and_back(units in vec(vec(4_u8..=255, 1..60), 1..6)) {
+    fn annex_b_there_and_back(units in vec(vec(4_u8..=255, 2..60), 1..6)) {
         let mut stream = Vec::new();
         for unit in &units {
             stream.extend([0, 0, 0, 1]);
