@@ -6,7 +6,9 @@ use std::{
 };
 
 use rtmp_proto::MessageStreamId;
-use stream_hub::{Batch, Item, Reader, Start, StreamKey, SubscribeOptions};
+use stream_hub::{
+    Batch, Item, LaneStats, Reader, Start, StreamKey, SubscribeError, SubscribeOptions, Variant,
+};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -18,6 +20,8 @@ use crate::{
     server::Shared,
 };
 
+/// Dialects that one stream may have at once beside the common one; a stream has a few in practice.
+const MAX_DIALECTS: usize = 32;
 /// Most bytes of one write.
 const BATCH: usize = 256 * 1024;
 
@@ -129,8 +133,19 @@ fn subscribe<S: Transport>(
     start: Start,
 ) -> Result<Reader<RtmpMessage>, ConnectionError> {
     let shared = &connection.shared;
-    let options =
-        SubscribeOptions { variant: dialect.into(), start, ..read_options(&shared.config) };
+    let variant = Variant::from(dialect);
+    // Each dialect is a ring of its own: clients that make up dialects must not take the rings
+    // that everybody else reads.
+    if dialect != Dialect::new(MessageStreamId(1))
+        && let Some(stream) = shared.hub.stream(key)
+    {
+        let is_other = |lane: &&LaneStats| lane.variant.0 > 1 && lane.variant != variant;
+        if stream.lanes.iter().filter(is_other).count() >= MAX_DIALECTS {
+            let error = SubscribeError::TooManyLanes { limit: MAX_DIALECTS };
+            return Err(ConnectionError::PlayRefused(key.clone(), error));
+        }
+    }
+    let options = SubscribeOptions { variant, start, ..read_options(&shared.config) };
     shared
         .hub
         .subscribe(key, options, Some(&connection.peer.shard.group))

@@ -395,6 +395,28 @@ fn a_publisher_that_falls_silent() {
     server.wait_for_log("no media message for 5000 ms");
 }
 
+/// A ring for each: after 32 dialects one more is refused, and everybody else goes on.
+#[test]
+fn players_that_make_up_dialects() {
+    let mut others = Bystanders::start();
+    let url = others.server.rtmp_url("quiet");
+    let codecs = ["avc1", "hvc1", "av01", "vp09", "vp08", "vvc1"];
+    let set = |bits: usize| -> Vec<_> {
+        codecs.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1).map(|(_, c)| *c).collect()
+    };
+    let players: Vec<_> =
+        (1..=32).map(|bits| RtmpClient::play_announcing(&url, &set(bits))).collect();
+    let refused = RtmpClient::try_play_announcing(&url, &set(33)).err().unwrap();
+    assert!(refused.starts_with("NetStream.Play.Failed: "), "{refused}");
+    // A dialect that is there already, the common one, and HTTP-FLV.
+    RtmpClient::play_announcing(&url, &set(1));
+    RtmpClient::play(&url);
+    let response = ureq::get(others.server.flv_url("quiet")).call().unwrap();
+    assert_eq!(response.status(), 200);
+    others.blamed("too many lanes: the limit is 32");
+    drop(players);
+}
+
 /// A player that never reads is closed 30 s after its socket took the last byte; another goes on.
 #[test]
 fn players_that_never_read() {

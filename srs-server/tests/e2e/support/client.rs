@@ -40,10 +40,15 @@ impl RtmpClient {
 
     /// Connects and plays as one that says which codecs of enhanced RTMP it takes.
     pub(crate) fn play_announcing(url: &str, codecs: &[&str]) -> Self {
+        Self::try_play_announcing(url, codecs).unwrap()
+    }
+
+    /// As [`RtmpClient::play_announcing`], for players that are refused.
+    pub(crate) fn try_play_announcing(url: &str, codecs: &[&str]) -> Result<Self, String> {
         let mut config = ClientConfig::new(RtmpUrl::parse(url).unwrap(), Purpose::play());
         let list = codecs.iter().map(|&codec| codec.into()).collect();
         config.connect_properties.push("fourCcList", Value::StrictArray(list));
-        Self::open_with(config).unwrap()
+        Self::open_with(config)
     }
 
     fn open_with(config: ClientConfig) -> Result<Self, String> {
