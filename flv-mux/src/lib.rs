@@ -40,6 +40,7 @@ mod rewrite;
 mod tag;
 mod video;
 mod vpx;
+mod vvc;
 mod wire;
 
 pub use aac::{
@@ -90,4 +91,5 @@ pub use video::{
     VideoPacketType, VideoTagHeader,
 };
 pub use vpx::{VpCodecConfigurationRecord, VpRecordError};
+pub use vvc::{VvcConfig, VvcConfigError, VvcProfile};
 pub use wire::Truncated;

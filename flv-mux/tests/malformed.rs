@@ -1,12 +1,19 @@
 //! Bytes of a peer never panic, and never make the crate hold more than its limits.
 
 use flv_mux::{
-    AudioSpecificConfig, AudioTagHeader, AvcDecoderConfigurationRecord, DemuxError, Demuxer,
-    Limits, Metadata, NalLengthSize, Sps, TagHeader, TagKind, VideoTagHeader, nal_units,
+    Ac3Frame, AudioSpecificConfig, AudioTagHeader, Av1CodecConfigurationRecord, Av1SequenceHeader,
+    AvcDecoderConfigurationRecord, DemuxError, Demuxer, FileSummary, FlacStreamInfo,
+    HevcDecoderConfigurationRecord, HevcSps, Limits, Metadata, MultichannelConfig, NalLengthSize,
+    OpusHead, Sps, TagHeader, TagKind, VideoMetadata, VideoTagHeader, VpCodecConfigurationRecord,
+    VvcConfig, annex_b_units, audio_to_enhanced, audio_to_old, nal_units, obus, repair_access_unit,
+    video_to_enhanced, video_to_old,
 };
 use proptest::{collection::vec, prelude::*};
 
-const FILES: [&[u8]; 4] = [
+const FILES: [&[u8]; 7] = [
+    include_bytes!("data/hevc_opus.flv"),
+    include_bytes!("data/av1_flac.flv"),
+    include_bytes!("data/multitrack.flv"),
     include_bytes!("data/h264_aac.flv"),
     include_bytes!("data/interlaced.flv"),
     include_bytes!("data/mp3.flv"),
@@ -21,6 +28,30 @@ fn read_as_everything(bytes: &[u8]) {
     let _ = AudioSpecificConfig::decode(bytes);
     let _ = Sps::decode(bytes, &limits);
     let _ = Metadata::decode(bytes, &limits);
+    let _ = HevcDecoderConfigurationRecord::decode(bytes);
+    let _ = HevcDecoderConfigurationRecord::from_annex_b(bytes, &limits);
+    let _ = AvcDecoderConfigurationRecord::from_annex_b(bytes, &limits);
+    let _ = HevcSps::decode(bytes, &limits);
+    let _ = Av1SequenceHeader::decode(bytes, &limits);
+    if let Ok(record) = Av1CodecConfigurationRecord::decode(bytes) {
+        let _ = record.sequence_header(&limits);
+    }
+    let _ = VpCodecConfigurationRecord::decode(bytes);
+    let _ = VvcConfig::decode(bytes);
+    let _ = OpusHead::decode(bytes);
+    let _ = FlacStreamInfo::decode(bytes);
+    let _ = Ac3Frame::decode(bytes);
+    let _ = MultichannelConfig::decode(bytes);
+    let _ = VideoMetadata::decode(bytes, &limits);
+    for rewrite in [video_to_old, video_to_enhanced, audio_to_old, audio_to_enhanced] {
+        assert!(
+            rewrite(bytes).is_ok_and(|it| it.payload().end <= bytes.len())
+                || rewrite(bytes).is_err()
+        );
+    }
+    assert!(annex_b_units(bytes).map(<[u8]>::len).sum::<usize>() <= bytes.len());
+    assert!(obus(bytes).flatten().map(|unit| unit.payload.len()).sum::<usize>() <= bytes.len());
+    let _ = repair_access_unit(bytes, NalLengthSize::Four);
     if let Ok((_, offset)) = VideoTagHeader::decode(bytes) {
         assert!(offset <= bytes.len());
     }
@@ -42,6 +73,17 @@ fn demux(bytes: &[u8]) {
         }
         assert!(demuxer.buffered() <= 4096);
     }
+    let mut demuxer = Demuxer::with_resync(Limits { max_tag_body: 4096, ..Limits::default() });
+    let mut summary = FileSummary::new();
+    for piece in bytes.chunks(1 << 10) {
+        demuxer.receive(piece);
+        while let Ok(Some(tag)) = demuxer.poll_tag() {
+            summary.add(&tag);
+        }
+        assert!(demuxer.buffered() <= 4096 + 15);
+    }
+    assert!(summary.tags_len() + demuxer.skipped_bytes() <= bytes.len() as u64 + 4);
+    summary.head(&Metadata::default()).unwrap();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use flv_mux::{
     Ac3Frame, AudioSpecificConfig, AudioSpecificConfigError, AudioTagHeader,
     Av1CodecConfigurationRecord, Av1SequenceHeader, AvcDecoderConfigurationRecord, FlacStreamInfo,
     HevcDecoderConfigurationRecord, HevcNalUnitType, HevcSps, Limits, Metadata, NalLengthSize,
-    OpusHead, Sps, VideoTagHeader, VpCodecConfigurationRecord, nal_units, obus,
+    OpusHead, Sps, VideoTagHeader, VpCodecConfigurationRecord, VvcConfig, nal_units, obus,
 };
 
 /// The bytes are read as every structure that a tag can carry. What was accepted can be written,
@@ -150,6 +150,7 @@ fn newer(data: &[u8], limits: &Limits) {
         info.encode_stream_header(&mut out);
         assert_eq!(FlacStreamInfo::decode(&out), Ok(info));
     }
+    let _ = VvcConfig::decode(data);
     if let Ok(frame) = Ac3Frame::decode(data) {
         assert!(frame.sample_rate >= 8000 && (1..=6).contains(&frame.channels));
         assert!(frame.len > 0 && (256..=1536).contains(&frame.samples));
