@@ -50,7 +50,7 @@ pub use aac::{
 pub use ac3::{Ac3Error, Ac3Frame};
 pub use annexb::{
     AnnexBUnits, NalTooLong, annex_b_units, from_annex_b, is_annex_b, repair_access_unit,
-    to_annex_b,
+    repair_video, to_annex_b,
 };
 pub use audio::{
     AacPacketType, AudioHeaderError, AudioPacketType, AudioTagHeader, EnhancedAudio, SoundFormat,

@@ -7,9 +7,9 @@ use bytes::{Bytes, BytesMut};
 use flv_mux::{
     Ac3Frame, AudioPacketType, AudioTagHeader, Av1CodecConfigurationRecord, Demuxer, EnhancedAudio,
     EnhancedVideo, FileSummary, FlacStreamInfo, FourCc, HevcDecoderConfigurationRecord,
-    HevcNalUnitType, HevcSps, Limits, Metadata, Modifiers, MultichannelConfig, OpusHead, Tag,
-    TagKind, TrackId, VideoFormat, VideoMetadata, VideoPacketType, VideoTagHeader,
-    VpCodecConfigurationRecord, mux,
+    HevcNalUnitType, HevcSps, Limits, Metadata, Modifiers, MultichannelConfig, OpusHead,
+    RewriteError, Tag, TagKind, TrackId, VideoFormat, VideoMetadata, VideoPacketType,
+    VideoTagHeader, VpCodecConfigurationRecord, mux, video_to_enhanced, video_to_old,
 };
 
 const HEVC_OPUS: &[u8] = include_bytes!("data/hevc_opus.flv");
@@ -346,4 +346,35 @@ fn a_damaged_file_loses_the_damaged_tags_alone() {
     assert!(kept.len() >= all - 3, "{} of {all}", kept.len());
     let bytes: usize = kept.iter().map(|tag| mux::encoded_len(tag.body.len())).sum();
     assert_eq!(13 + bytes as u64 + demuxer.skipped_bytes(), file.len() as u64);
+}
+
+#[test]
+fn real_tags_come_back_from_the_old_form() {
+    for file in [HEVC_OPUS, AV1_FLAC, HDR10, AVC_AC3] {
+        for tag in demux(file).iter().filter(|tag| tag.kind == TagKind::Video) {
+            let body = &tag.body;
+            let there = match video_to_old(body) {
+                Ok(there) => there,
+                // Colours are for players of the enhanced form alone.
+                Err(error) => {
+                    assert_eq!(error, RewriteError::PacketType(4));
+                    continue;
+                }
+            };
+            let mut old = BytesMut::new();
+            there.encode(body, &mut old);
+            let (header, offset) = VideoTagHeader::decode(&old).unwrap();
+            assert!(!matches!(header.format, VideoFormat::Enhanced { .. }));
+            let back = video_to_enhanced(&old).unwrap();
+            let mut enhanced = BytesMut::new();
+            back.encode(&old, &mut enhanced);
+            // H.264 was in the old form from the start.
+            if there.is_unchanged() {
+                assert_eq!(old, body);
+            } else {
+                assert_eq!(old[offset..], body[there.payload()]);
+                assert_eq!(enhanced, body);
+            }
+        }
+    }
 }

@@ -274,6 +274,12 @@ impl VideoTagHeader {
         }
     }
 
+    /// Whether the payload is tracks rather than one codec's own.
+    pub fn is_multitrack(&self) -> bool {
+        let VideoFormat::Enhanced { content, .. } = self.format else { return false };
+        matches!(content, EnhancedVideo::Multitrack(_))
+    }
+
     /// Presentation time minus decoding time in milliseconds; 0 where the header has none.
     pub fn composition_time(&self) -> i32 {
         match self.format {

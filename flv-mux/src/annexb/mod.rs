@@ -3,6 +3,10 @@
 //! FLV carries each NAL unit after its length. Some encoders send the byte stream format instead,
 //! each unit after a start code (H.264 and H.265, annex B), and players fail on it.
 
+mod repair;
+
+pub use repair::{repair_access_unit, repair_video};
+
 use bytes::{BufMut, BytesMut};
 use thiserror::Error;
 
@@ -81,10 +85,14 @@ fn start_code(stream: &[u8]) -> Option<usize> {
 ///
 /// The second part matters, for `00 00 01` is also how a length of 256 to 511 begins.
 pub fn is_annex_b(access_unit: &[u8], length_size: NalLengthSize) -> bool {
-    let zeros = access_unit.iter().take_while(|&&byte| byte == 0).count();
-    zeros >= 2
-        && access_unit.get(zeros) == Some(&1)
+    starts_with_start_code(access_unit)
         && !nal_units(access_unit, length_size).all(|unit| unit.is_ok())
+}
+
+/// Two zeros or more, and a one.
+fn starts_with_start_code(stream: &[u8]) -> bool {
+    let zeros = stream.iter().take_while(|&&byte| byte == 0).count();
+    zeros >= 2 && stream.get(zeros) == Some(&1)
 }
 
 /// Appends the NAL units of a byte stream to `out`, each after its length.
@@ -140,17 +148,6 @@ pub fn to_annex_b(
         }
     }
     Ok(())
-}
-
-/// The access unit with lengths, where an encoder sent a byte stream; `None` where it is sound,
-/// or no better.
-pub fn repair_access_unit(access_unit: &[u8], length_size: NalLengthSize) -> Option<BytesMut> {
-    if !is_annex_b(access_unit, length_size) {
-        return None;
-    }
-    let mut out = BytesMut::new();
-    from_annex_b(access_unit, length_size, &mut out).ok()?;
-    (!out.is_empty()).then_some(out)
 }
 
 #[cfg(test)]
