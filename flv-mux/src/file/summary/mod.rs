@@ -15,6 +15,39 @@ use crate::{
 /// [`head_of_len`](Self::head_of_len) over it in the end. A file whose writer died is mended in
 /// the same way, from the tags that a [`Demuxer`](crate::Demuxer) finds in it.
 ///
+/// ```
+/// use flv_mux::{Demuxer, FileSummary, Limits, Metadata, TagKind, mux};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let mut damaged = bytes::BytesMut::new();
+/// # mux::encode_header(&mut damaged, false, true);
+/// # for time in [0, 40, 80] {
+/// #     mux::encode_tag(&mut damaged, TagKind::Video, time, &[0x17, 1, 0, 0, 0, 0x65])?;
+/// # }
+/// # damaged.truncate(damaged.len() - 2);
+/// // The writer died: no duration, no index, and half a tag at the end.
+/// let mut demuxer = Demuxer::with_resync(Limits::default());
+/// demuxer.receive(&damaged);
+/// demuxer.finish();
+/// let (mut summary, mut old, mut tags) = (FileSummary::new(), Metadata::default(), Vec::new());
+/// while let Some(tag) = demuxer.poll_tag()? {
+///     match Metadata::decode(&tag.body, &Limits::default()) {
+///         Ok(metadata) if tag.kind == TagKind::Script => old = metadata,
+///         _ => {
+///             summary.add(&tag);
+///             tags.push(tag);
+///         }
+///     }
+/// }
+/// let mut mended = summary.head(&old)?;
+/// for tag in &tags {
+///     tag.encode(&mut mended)?;
+/// }
+/// assert_eq!(summary.duration(), 120);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Memory: [`MAX_KEYFRAMES`](Self::MAX_KEYFRAMES). Of a longer file, every second keyframe is left
 /// out, as often as it takes.
 #[derive(Debug, Clone, Default)]
@@ -73,8 +106,9 @@ const LONG_FILLER: &str = "filler__";
 const FILLER_LEN: usize = 11;
 
 impl FileSummary {
-    /// Most keyframes that are kept: 256 KiB, and as much in the file's head.
-    pub const MAX_KEYFRAMES: usize = 16_384;
+    /// Most keyframes that are kept: 128 KB, and as much in the file's head. A reader with the
+    /// default [`Limits`](crate::Limits) takes that many.
+    pub const MAX_KEYFRAMES: usize = 8000;
 
     /// A file without tags.
     pub fn new() -> Self {
