@@ -1,9 +1,9 @@
 //! Encoders that send NAL units after start codes (Annex B) where FLV has them after lengths.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use flv_mux::{
     AvcDecoderConfigurationRecord, FourCc, HevcDecoderConfigurationRecord, Limits, NalLengthSize,
-    VideoTagHeader, is_annex_b, repair_access_unit,
+    VideoTagHeader, repair_video,
 };
 
 /// Mends the video of one publisher.
@@ -22,51 +22,24 @@ impl Repair {
     ///
     /// `header` is the body's, and `offset` where the header ends.
     pub(super) fn video(&mut self, header: VideoTagHeader, offset: usize, body: Bytes) -> Bytes {
-        let payload = &body[offset..];
-        let mended = match header.four_cc() {
-            Some(FourCc::AVC) if header.is_sequence_header() => self.avc_record(payload),
-            Some(FourCc::HEVC) if header.is_sequence_header() => self.hevc_record(payload),
-            Some(FourCc::AVC | FourCc::HEVC) if header.is_frame() => {
-                repair_access_unit(payload, self.length_size)
-            }
-            _ => None,
-        };
-        match mended {
-            None => body,
-            Some(mended) => {
-                let mut whole = BytesMut::with_capacity(offset + mended.len());
-                whole.extend_from_slice(&body[..offset]);
-                whole.extend_from_slice(&mended);
-                whole.freeze()
-            }
+        let mended = repair_video(&body, self.length_size, &Limits::default());
+        if header.is_sequence_header() {
+            let told = match mended {
+                Some(_) => None,
+                None => length_size(header, &body[offset..]),
+            };
+            self.length_size = told.unwrap_or(NalLengthSize::Four);
         }
+        mended.map_or(body, Into::into)
     }
+}
 
-    fn avc_record(&mut self, payload: &[u8]) -> Option<BytesMut> {
-        if !is_annex_b(payload, NalLengthSize::Four) {
-            self.length_size = AvcDecoderConfigurationRecord::decode(payload).ok()?.nal_length_size;
-            return None;
-        }
-        let record =
-            AvcDecoderConfigurationRecord::from_annex_b(payload, &Limits::default()).ok()?;
-        self.length_size = record.nal_length_size;
-        let mut out = BytesMut::new();
-        record.encode(&mut out).ok()?;
-        Some(out)
-    }
-
-    fn hevc_record(&mut self, payload: &[u8]) -> Option<BytesMut> {
-        if !is_annex_b(payload, NalLengthSize::Four) {
-            self.length_size =
-                HevcDecoderConfigurationRecord::decode(payload).ok()?.nal_length_size;
-            return None;
-        }
-        let record =
-            HevcDecoderConfigurationRecord::from_annex_b(payload, &Limits::default()).ok()?;
-        self.length_size = record.nal_length_size;
-        let mut out = BytesMut::new();
-        record.encode(&mut out).ok()?;
-        Some(out)
+/// The size of the lengths that a configuration says.
+fn length_size(header: VideoTagHeader, record: &[u8]) -> Option<NalLengthSize> {
+    match header.four_cc()? {
+        FourCc::AVC => Some(AvcDecoderConfigurationRecord::decode(record).ok()?.nal_length_size),
+        FourCc::HEVC => Some(HevcDecoderConfigurationRecord::decode(record).ok()?.nal_length_size),
+        _ => None,
     }
 }
 
