@@ -20,8 +20,8 @@ use std::{
 
 use bytes::Bytes;
 use rtmp_proto::{
-    ClientConfig, ClientEvent, ClientOutput, ClientSession, MediaMessage, MessageStreamId, Purpose,
-    RtmpUrl,
+    Capabilities, ClientConfig, ClientEvent, ClientOutput, ClientSession, MediaMessage,
+    MessageStreamId, Purpose, RtmpUrl,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -144,6 +144,8 @@ impl Peer {
         socket.set_nodelay(true)?;
         println!("{name}: connected to {url}");
         let mut config = ClientConfig::new(url, purpose);
+        // What goes through here is not looked at: any codec will do.
+        config.capabilities = Capabilities::forward_any();
         config.seed = std::process::id().into();
         let session = ClientSession::new(config, Instant::now());
         Ok(Self { name, socket, session, unsent: VecDeque::new(), buffer: vec![0; 64 * 1024] })
