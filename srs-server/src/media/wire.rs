@@ -111,7 +111,7 @@ const SLAB: usize = 32 * 1024;
 pub(super) struct Encoder<F> {
     form: F,
     slab: BytesMut,
-    /// Video was left out: a player can begin at any audio.
+    /// Keyframes are left out: a player can begin at any audio.
     has_no_video: bool,
 }
 
@@ -129,7 +129,8 @@ impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
         out: &mut Output<Wire<F>>,
     ) -> Result<(), ConvertError> {
         let Some(body) = self.form.body(frame) else {
-            self.has_no_video |= frame.kind == TagKind::Video;
+            // Not so what is left out of a video that goes out otherwise, such as its colours.
+            self.has_no_video |= frame.kind == TagKind::Video && frame.is_join_point;
             return Ok(());
         };
         let needed = self.form.encoded_len(frame.timestamp(), &body);
@@ -182,5 +183,46 @@ impl<F: Send + Sync + 'static> Item for Wire<F> {
     }
     fn config_slot(&self) -> Option<Slot> {
         self.config_slot
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flv_mux::FourCc;
+    use rtmp_proto::MessageStreamId;
+
+    use super::*;
+    use crate::media::Codecs;
+
+    fn join_points(dialect: Dialect, frames: &[(TagKind, &'static [u8], bool)]) -> Vec<bool> {
+        let mut encoder = Encoder::<Rtmp>::new(dialect.into());
+        let mut out = Output::new();
+        for &(kind, body, is_join_point) in frames {
+            let (time, body) = (Duration::ZERO, Bytes::from_static(body));
+            let frame = Frame { kind, time, body, is_join_point, config_slot: None };
+            encoder.push(TrackId::default(), &frame, &mut out).unwrap();
+        }
+        out.drain().map(|message| message.is_join_point).collect()
+    }
+
+    const FRAMES: &[(TagKind, &[u8], bool)] = &[
+        (TagKind::Video, b"\x94hvc1\x02\0\x09colorInfo\x05", false),
+        (TagKind::Audio, &[0xaf, 1, 1], false),
+        (TagKind::Video, b"\x93hvc1\0\0\0\x02\x26\x01", true),
+        (TagKind::Audio, &[0xaf, 1, 2], false),
+    ];
+
+    #[test]
+    fn a_player_without_video_begins_at_any_audio() {
+        let all = Dialect::new(MessageStreamId(1));
+        assert_eq!(join_points(all, FRAMES), [false, false, true, false]);
+        assert_eq!(join_points(Dialect { video: false, ..all }, FRAMES), [false, true]);
+    }
+
+    #[test]
+    fn a_player_of_the_old_form_begins_at_keyframes_though_it_gets_no_colours() {
+        let codecs = Some(Codecs::of(|codec| codec == FourCc::VP9));
+        let old = Dialect { codecs, ..Dialect::new(MessageStreamId(1)) };
+        assert_eq!(join_points(old, FRAMES), [false, true, false]);
     }
 }
