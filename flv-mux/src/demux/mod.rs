@@ -123,6 +123,7 @@ impl Demuxer {
     /// Ends a stream: a tag that was held back is given by the next
     /// [`poll_tag`](Self::poll_tag), and bytes that never became a tag count as skipped.
     pub fn finish(&mut self) {
+        self.search_unfinished();
         self.release();
         let left = match &mut self.state {
             State::Scan(scanner) => scanner.take_len(),
@@ -135,6 +136,15 @@ impl Demuxer {
             self.partial.clear();
             self.state = State::TagHeader;
         }
+    }
+
+    /// Looks for tags in one whose end never came: where its length is damage, it took in whole
+    /// tags behind it.
+    fn search_unfinished(&mut self) {
+        let State::Body { body, hold: Some(header), .. } = &mut self.state else { return };
+        let bytes = [header.as_slice(), body].concat();
+        self.state = State::Scan(Scanner::default());
+        self.replay(&bytes);
     }
 
     /// Bytes that were in no tag, of a demuxer made by [`with_resync`](Self::with_resync).
@@ -329,13 +339,20 @@ impl Demuxer {
             replay.extend(size.unwrap_or_default());
         }
         replay.extend(header);
-        let was_replay = std::mem::replace(&mut resync.is_replay, true);
-        // At most one level deep: what is replayed is not held, and so not replayed again. Its
-        // last eleven bytes alone are in no tag, so no tag header is completed by them.
-        self.receive(&replay);
-        if let Some(resync) = &mut self.resync {
-            resync.is_replay = was_replay;
-        }
+        // Its last eleven bytes alone are in no tag, so no tag header is completed by them.
+        self.replay(&replay);
+    }
+
+    /// Takes bytes in again. At most one level deep: what is replayed is not held, and so not
+    /// replayed again.
+    fn replay(&mut self, bytes: &[u8]) {
+        let set = |demuxer: &mut Self, is_replay| {
+            let resync = demuxer.resync.as_mut();
+            resync.is_some_and(|resync| std::mem::replace(&mut resync.is_replay, is_replay))
+        };
+        let was_replay = set(self, true);
+        self.receive(bytes);
+        set(self, was_replay);
     }
 }
 

@@ -226,3 +226,21 @@ fn what_never_becomes_a_tag_is_skipped_in_bounded_memory() {
     cut.truncate(at(2) + 40);
     assert_eq!(resynced(&cut), (vec![0, 1], 40));
 }
+
+#[test]
+fn a_length_that_takes_in_the_tags_up_to_the_end_loses_none_of_them() {
+    let mut stream = bytes::BytesMut::new();
+    crate::mux::encode_header(&mut stream, true, true);
+    for timestamp in 0..5 {
+        crate::mux::encode_tag(&mut stream, TagKind::Audio, timestamp, &[1; 20]).unwrap();
+    }
+    // The third tag says that its body has 300 bytes; so many do not come any more.
+    let third = 13 + 2 * 35;
+    stream[third + 1..third + 4].copy_from_slice(&[0, 1, 0x2c]);
+    let mut demuxer = Demuxer::with_resync(Limits::default());
+    demuxer.receive(&stream);
+    demuxer.finish();
+    let times: Vec<_> = tags(&mut demuxer).iter().map(|tag| tag.timestamp).collect();
+    assert_eq!(times, [0, 1, 3, 4]);
+    assert_eq!(demuxer.skipped_bytes(), 35);
+}
