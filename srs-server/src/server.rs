@@ -3,10 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -44,7 +41,6 @@ pub struct Shared {
     /// The id of this process's service, as SRS's API shows it.
     pub service_id: String,
     rng: Mutex<fastrand::Rng>,
-    lost: AtomicU64,
 }
 
 /// A connection as it was accepted.
@@ -123,7 +119,6 @@ impl Server {
             server_id: format!("vid-{}", random_id(&mut rng)),
             service_id: random_id(&mut rng),
             rng: Mutex::new(rng),
-            lost: AtomicU64::new(0),
             config,
             hub,
             clients: Clients::default(),
@@ -193,16 +188,6 @@ impl Shared {
     /// Random bytes for a handshake come from this.
     pub fn new_seed(&self) -> u64 {
         self.rng.lock().unwrap_or_else(PoisonError::into_inner).u64(..)
-    }
-
-    /// Counts messages that a player lost because it was too slow.
-    pub fn count_lost(&self, items: u64) {
-        self.lost.fetch_add(items, Relaxed);
-    }
-
-    /// Messages that players lost because they were too slow, in all.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Relaxed)
     }
 }
 

@@ -152,7 +152,6 @@ impl FlvBody {
             self.is_fitted = self.client.fit_send_buffer(self.shared.config.play.send_buffer);
         }
         if let Some(lost) = batch.gap() {
-            self.shared.count_lost(lost.items);
             warn!("the player is too slow: {} messages lost", lost.items);
         }
         self.queue.extend(batch.iter().map(|tag| tag.bytes.clone()));

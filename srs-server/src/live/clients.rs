@@ -20,10 +20,8 @@ pub enum ClientKind {
     RtmpPlay,
     /// Plays by HTTP-FLV.
     FlvPlay,
-    /// Publishes by RTMP after `FCPublish`, as most encoders do.
+    /// Publishes by RTMP; the name is that of encoders that say `FCPublish` first, as most do.
     FmlePublish,
-    /// Publishes by RTMP without it.
-    FlashPublish,
 }
 
 impl ClientKind {
@@ -33,13 +31,12 @@ impl ClientKind {
             Self::RtmpPlay => "rtmp-play",
             Self::FlvPlay => "flv-play",
             Self::FmlePublish => "fmle-publish",
-            Self::FlashPublish => "flash-publish",
         }
     }
 
     /// Whether the client publishes.
     pub fn is_publisher(self) -> bool {
-        matches!(self, Self::FmlePublish | Self::FlashPublish)
+        matches!(self, Self::FmlePublish)
     }
 }
 

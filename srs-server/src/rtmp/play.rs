@@ -103,7 +103,6 @@ impl Playing {
             self.is_fitted = self.client.fit_send_buffer(shared.config.play.send_buffer);
         }
         if let Some(lost) = batch.gap() {
-            shared.count_lost(lost.items);
             warn!("the player is too slow: {} messages lost", lost.items);
         }
         Poll::Ready(Ok(batch))
