@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod hooks;
 pub mod http;
 pub mod live;
 pub mod log;
