@@ -14,12 +14,12 @@ use tokio::{
     task::{JoinSet, spawn_blocking},
     time::{Instant, interval, sleep},
 };
-use tracing::{debug, info, info_span, warn};
+use tracing::{debug, info_span, warn};
 
 use crate::{
-    config::Config,
+    config::{Settings, Tuning},
     http,
-    live::{Clients, Streams},
+    live::{Clients, Streams, Vhost, Vhosts},
     media,
     net::{self, Bound, Shard, Shards},
     rtmp,
@@ -28,8 +28,10 @@ use crate::{
 /// What every connection shares.
 #[derive(Debug)]
 pub struct Shared {
-    /// The configuration in force.
-    pub config: Config,
+    /// The configuration in force, and its vhosts.
+    pub vhosts: Arc<Vhosts>,
+    /// What the configuration doesn't say.
+    pub tuning: Tuning,
     /// The hub.
     pub hub: Hub,
     /// Who publishes and plays.
@@ -93,33 +95,34 @@ impl Server {
     ///
     /// # Errors
     /// See [`StartError`].
-    pub fn start(config: Config) -> Result<Self, StartError> {
-        let rtmp = net::bind("rtmp", &config.rtmp)?;
-        let http = net::bind("http", &config.http)?;
-        let api = net::bind("api", &config.api)?;
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
+        let Settings { config, optional, tuning, .. } = settings;
+        let rtmp = net::bind("rtmp", &config.listen, optional.rtmp)?;
+        let http = match config.http_server.enabled {
+            true => net::bind("http", &config.http_server.listen, optional.http)?,
+            false => Vec::new(),
+        };
+        let api = match config.http_api.enabled {
+            true => net::bind("api", &config.http_api.listen, optional.api)?,
+            false => Vec::new(),
+        };
         if rtmp.is_empty() && http.is_empty() && api.is_empty() {
             return Err(StartError::NothingBound);
         }
-        let mut rng = config.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
-        let limits = Limits {
-            lane_bytes: config.play.ring_bytes,
-            lane_time: config.play.ring_time,
-            grace: config.publish.grace,
-            ..Limits::default()
+        let mut rng = tuning.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let shards = Arc::new(Shards::start(tuning.shards)?);
+        let server_id = match &config.server_id {
+            Some(id) => id.clone(),
+            None => vhost_id(&mut rng),
         };
-        let hub = Hub::new(limits);
-        media::register(&hub);
-        info!(
-            "a stream's ring holds one GOP, and for players that lag at most {} MiB or {} s",
-            config.play.ring_bytes >> 20,
-            config.play.ring_time.as_secs()
-        );
-        let shards = Arc::new(Shards::start(config.shards)?);
+        let vhosts = Arc::new(Vhosts::new(config, || vhost_id(&mut rng)));
+        let hub = hub(&tuning, vhosts.clone());
         let shared = Arc::new(Shared {
-            server_id: format!("vid-{}", random_id(&mut rng)),
+            server_id,
             service_id: random_id(&mut rng),
+            vhosts,
             rng: Mutex::new(rng),
-            config,
+            tuning,
             hub,
             clients: Clients::default(),
             streams: Streams::default(),
@@ -180,6 +183,16 @@ impl Server {
 }
 
 impl Shared {
+    /// The configuration in force now.
+    pub fn config(&self) -> Arc<srs_config::Config> {
+        self.vhosts.config()
+    }
+
+    /// The vhost of clients that ask for `name`; `None` where there is none for them.
+    pub fn vhost(&self, name: &str) -> Option<Arc<Vhost>> {
+        self.vhosts.find(name)
+    }
+
     /// A new id of 8 letters and digits, for a connection or a stream.
     pub fn new_id(&self) -> String {
         random_id(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
@@ -189,6 +202,26 @@ impl Shared {
     pub fn new_seed(&self) -> u64 {
         self.rng.lock().unwrap_or_else(PoisonError::into_inner).u64(..)
     }
+}
+
+/// A hub whose streams have the limits of their vhosts.
+fn hub(tuning: &Tuning, vhosts: Arc<Vhosts>) -> Hub {
+    let limits = Limits { lane_bytes: tuning.ring_bytes, ..Limits::default() };
+    let default = limits.clone();
+    let hub = Hub::with_limits_of(limits, move |key| match vhosts.find(key.vhost()) {
+        Some(vhost) => Limits {
+            lane_time: vhost.settings.play.queue_length,
+            grace: vhost.settings.publish.grace,
+            ..default.clone()
+        },
+        None => default.clone(),
+    });
+    media::register(&hub);
+    hub
+}
+
+fn vhost_id(rng: &mut fastrand::Rng) -> String {
+    format!("vid-{}", &random_id(rng)[..7])
 }
 
 fn random_id(rng: &mut fastrand::Rng) -> String {
@@ -223,7 +256,7 @@ async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, sh
         let span = info_span!("conn", id = %peer.id);
         let (shared, service) = (shared.clone(), service.clone());
         shard.spawn(span, async move {
-            match (net::prepare(socket, shared.config.play.send_buffer), service) {
+            match (net::prepare(socket, shared.tuning.send_buffer), service) {
                 (Ok(socket), Service::Rtmp) => rtmp::serve(socket, peer, shared).await,
                 (Ok(socket), Service::Media(router) | Service::Api(router)) => {
                     http::serve(socket, peer, shared, router).await;

@@ -24,8 +24,12 @@ struct Tasks {
     wakers: Vec<Waker>,
 }
 
+/// The limits of a stream, by its name.
+type LimitsOf = Box<dyn Fn(&StreamKey) -> Limits + Send + Sync>;
+
 pub(crate) struct HubInner {
-    pub(crate) limits: Limits,
+    limits: Limits,
+    limits_of: Option<LimitsOf>,
     registry: RwLock<Registry>,
     streams: Mutex<HashMap<StreamKey, Arc<Stream>>>,
     tasks: Mutex<Tasks>,
@@ -87,6 +91,11 @@ impl HubInner {
         }
     }
 
+    /// The limits of a new stream.
+    pub(crate) fn limits_of(&self, key: &StreamKey) -> Limits {
+        self.limits_of.as_ref().map_or_else(|| self.limits.clone(), |of| of(key))
+    }
+
     /// The stream of a key, new if need be.
     fn stream(self: &Arc<Self>, key: &StreamKey) -> Result<Arc<Stream>, NoStream> {
         let mut streams = lock(&self.streams);
@@ -141,8 +150,23 @@ impl Hub {
     /// A hub without streams.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
+        Self::build(limits, None)
+    }
+
+    /// A hub without streams, where each stream has limits of its own: `of` is asked once for
+    /// each new stream, and must not call the hub. [`Limits::streams`] counts in `limits` alone.
+    #[must_use]
+    pub fn with_limits_of(
+        limits: Limits,
+        of: impl Fn(&StreamKey) -> Limits + Send + Sync + 'static,
+    ) -> Self {
+        Self::build(limits, Some(Box::new(of)))
+    }
+
+    fn build(limits: Limits, limits_of: Option<LimitsOf>) -> Self {
         Self(Arc::new(HubInner {
             limits,
+            limits_of,
             registry: RwLock::default(),
             streams: Mutex::default(),
             tasks: Mutex::default(),
@@ -232,8 +256,7 @@ impl Hub {
                 (!graph.dead).then(|| {
                     let item = TypeId::of::<T>();
                     let lane_key = LaneKey { item, track: options.track, variant: options.variant };
-                    let limit = self.0.limits.lanes_per_stream;
-                    let full = SubscribeError::TooManyLanes { limit };
+                    let full = SubscribeError::TooManyLanes { limit: graph.lane_limit() };
                     let index = graph
                         .lane_index(lane_key, |limits| Arc::new(Lane::<T>::new(limits)))
                         .ok_or(full.clone())?;

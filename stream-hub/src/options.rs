@@ -55,7 +55,7 @@ pub enum Window {
 
 /// How a reader wants to read; the default is the plain lane of track 0 from the latest join
 /// point, every item at once, for ever.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SubscribeOptions {
     /// The track.
     pub track: TrackId,
@@ -63,10 +63,31 @@ pub struct SubscribeOptions {
     pub variant: Variant,
     /// Where to start.
     pub start: Start,
+    /// The most items there may be from the latest join point on for
+    /// [`Start::LatestJoinPoint`] to start there; where there are more, it is the next join point.
+    pub max_replay: u64,
     /// What to do after lagging too far.
     pub on_lag: OnLag,
     /// What to do when the stream has ended for good.
     pub on_unpublish: OnUnpublish,
     /// How often to be woken.
     pub window: Window,
+    /// A reader that has read everything waits until more than this many items are there, or the
+    /// stream ends. Where it starts, it waits for none.
+    pub min_items: u32,
+}
+
+impl Default for SubscribeOptions {
+    fn default() -> Self {
+        Self {
+            track: TrackId::default(),
+            variant: Variant::default(),
+            start: Start::default(),
+            max_replay: u64::MAX,
+            on_lag: OnLag::default(),
+            on_unpublish: OnUnpublish::default(),
+            window: Window::default(),
+            min_items: 0,
+        }
+    }
 }

@@ -55,6 +55,8 @@ fn options(random: &mut Random) -> SubscribeOptions {
         on_lag: [OnLag::Resume, OnLag::Close][random.below(2) as usize],
         on_unpublish: [OnUnpublish::Wait, OnUnpublish::End][random.below(2) as usize],
         window: [Window::Every, Window::Fixed(ms(3)), Window::Auto][random.below(3) as usize],
+        max_replay: [u64::MAX, 3][random.below(2) as usize],
+        min_items: [0, 0, 2][random.below(3) as usize],
     }
 }
 

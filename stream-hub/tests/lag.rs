@@ -6,7 +6,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use common::{Frame, Stream, end, ms, poll, read};
-use stream_hub::{BusyPolicy, Limits, Lost, OnLag, ReadEnd, SubscribeOptions, TrackId, Writer};
+use stream_hub::{
+    BusyPolicy, Hub, Limits, Lost, OnLag, ReadEnd, StreamKey, SubscribeOptions, TrackId, Writer,
+};
 
 /// Pushes `count` frames, 40 ms apart, a keyframe every 50.
 fn push(stream: &Stream, writer: &mut Writer<Frame>, from: u64, count: u64) {
@@ -255,4 +257,27 @@ fn an_item_that_is_out_of_time_costs_nobody_anything() {
     assert_eq!(read(&mut slow).len(), 301);
     assert_eq!(slow.stats().lost, 0);
     assert_eq!(held(&stream).2, ms(2990));
+}
+
+#[test]
+fn a_stream_may_have_limits_of_its_own() {
+    let of = |key: &StreamKey| Limits {
+        lane_time: if key.vhost() == "short" { ms(2_000) } else { ms(20_000) },
+        ..Limits::default()
+    };
+    let hub = Hub::with_limits_of(Limits::default(), of);
+    let most_held = |vhost| {
+        let stream =
+            Stream { hub: hub.clone(), key: StreamKey::new(vhost, "a", "b"), now: common::start() };
+        let (_publisher, mut writer) = stream.source();
+        // It reads nothing, and so holds everything back that the limits allow.
+        let _reader = stream.reader::<Frame>(SubscribeOptions::default());
+        let held = (0..1_000).map(|number| {
+            push(&stream, &mut writer, number, 1);
+            held(&stream).2
+        });
+        held.max().unwrap()
+    };
+    assert!(most_held("short") <= ms(2_000));
+    assert!((ms(15_000)..=ms(20_000)).contains(&most_held("long")));
 }

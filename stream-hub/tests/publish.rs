@@ -18,6 +18,8 @@ const ENDING: SubscribeOptions = SubscribeOptions {
     start: stream_hub::Start::LatestJoinPoint,
     on_lag: stream_hub::OnLag::Resume,
     window: stream_hub::Window::Every,
+    max_replay: u64::MAX,
+    min_items: 0,
 };
 
 fn push(stream: &Stream, writer: &mut Writer<Frame>, text: &str, millis: u64) {

@@ -114,3 +114,17 @@ fn payloads_are_shared_by_all_readers_and_by_replay() {
         assert_eq!(seen, pointers);
     }
 }
+
+#[test]
+fn a_joiner_does_not_start_where_too_much_would_be_replayed() {
+    let stream = Stream::new(Limits::default());
+    let (_publisher, mut writer) = stream.source();
+    let options = SubscribeOptions { max_replay: 3, ..Default::default() };
+    frames(&mut writer, &stream, &["cfg0", "key1", "p", "p"]);
+    assert_eq!(read(&mut stream.reader::<Frame>(options)), ["cfg0", "key1", "p", "p"]);
+    frames(&mut writer, &stream, &["p"]);
+    let mut reader = stream.reader::<Frame>(options);
+    assert_eq!(read(&mut reader), [""; 0]);
+    frames(&mut writer, &stream, &["p", "key2"]);
+    assert_eq!(read(&mut reader), ["cfg0", "key2"]);
+}

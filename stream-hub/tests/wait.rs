@@ -2,9 +2,9 @@
 
 mod common;
 
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-use common::{Frame, Stream, poll, read};
+use common::{Count, Frame, Stream, poll, read};
 use stream_hub::{
     BusyPolicy, Limits, OnUnpublish, ReadEnd, Start, SubscribeOptions, TrackId, Writer,
 };
@@ -120,4 +120,30 @@ fn a_live_reader_is_not_told_of_a_takeover_before_it_came() {
     push(&mut writer, &stream, &["p"]);
     let Poll::Ready(Ok(batch)) = poll(&mut reader) else { panic!("nothing to read") };
     assert!(!batch.discontinuity());
+}
+
+#[test]
+fn a_reader_that_wants_more_items_is_woken_when_they_are_there_or_nothing_more_comes() {
+    let stream = Stream::new(Limits::default());
+    let (publisher, mut writer) = stream.source();
+    let options = SubscribeOptions { min_items: 2, ..Default::default() };
+    let mut reader = stream.reader::<Frame>(options);
+    push(&mut writer, &stream, &["key1"]);
+    assert_eq!(read(&mut reader), ["key1"], "where it starts, it waits for none");
+    let (count, waker) = Count::new();
+    let mut cx = Context::from_waker(&waker);
+    assert!(reader.poll_batch(&mut cx, usize::MAX).is_pending());
+    push(&mut writer, &stream, &["p", "p"]);
+    assert_eq!(count.take(), 0);
+    assert!(reader.poll_batch(&mut cx, usize::MAX).is_pending());
+    push(&mut writer, &stream, &["p"]);
+    assert_eq!(count.take(), 1);
+    assert_eq!(read(&mut reader), ["p", "p", "p"]);
+
+    assert!(reader.poll_batch(&mut cx, usize::MAX).is_pending());
+    push(&mut writer, &stream, &["p"]);
+    assert_eq!(count.take(), 0);
+    publisher.end();
+    assert_eq!(count.take(), 1);
+    assert_eq!(read(&mut reader), ["p"]);
 }

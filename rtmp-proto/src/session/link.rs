@@ -104,6 +104,11 @@ impl<E> Link<E> {
         let _fits = self.send(&control.to_message());
     }
 
+    /// Sets the window for our acknowledgements, as long as the peer announces none.
+    pub(super) fn set_ack_window(&mut self, window: u32) {
+        self.ack_window = window;
+    }
+
     /// Announces a chunk size and keeps to it.
     pub(super) fn send_chunk_size(&mut self, size: u32) {
         self.send_control(&SetChunkSize::new(size));

@@ -110,14 +110,13 @@ async fn stream(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Re
 }
 
 async fn clients(State(shared): State<Arc<Shared>>, Query(page): Query<Page>) -> Response {
-    let list: Vec<_> =
-        page.of(shared.clients.list()).map(|client| client_json(&shared, &client)).collect();
+    let list: Vec<_> = page.of(shared.clients.list()).map(|client| client_json(&client)).collect();
     answer(&shared, 0, "clients", list.into())
 }
 
 async fn client(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
     match shared.clients.find(&id) {
-        Some(client) => answer(&shared, 0, "client", client_json(&shared, &client)),
+        Some(client) => answer(&shared, 0, "client", client_json(&client)),
         None => failed(&shared, Code::ClientNotFound),
     }
 }
@@ -168,7 +167,7 @@ fn stream_json(shared: &Shared, stream: &LiveStream, totals: &HashMap<String, To
     json!({
         "id": stream.id,
         "name": key.name(),
-        "vhost": shared.server_id,
+        "vhost": stream.vhost.id,
         "app": key.app(),
         "tcUrl": stream.tc_url(),
         "url": format!("/{}/{}", key.app(), key.name()),
@@ -195,14 +194,14 @@ fn stream_json(shared: &Shared, stream: &LiveStream, totals: &HashMap<String, To
     })
 }
 
-fn client_json(shared: &Shared, client: &Client) -> Value {
+fn client_json(client: &Client) -> Value {
     let identity = &client.identity;
     let now = now();
     let (kbps_recv, kbps_sent) = client.kbps(now);
     let key = &client.stream.key;
     json!({
         "id": identity.id,
-        "vhost": shared.server_id,
+        "vhost": client.stream.vhost.id,
         "stream": client.stream.id,
         "ip": identity.ip.to_string(),
         "pageUrl": identity.page_url,

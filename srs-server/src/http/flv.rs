@@ -68,9 +68,13 @@ async fn play(
         Ok(address) => address,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };
-    let key = StreamKey::new(url::DEFAULT_VHOST, address.app, address.stream);
-    let options =
-        SubscribeOptions { on_unpublish: OnUnpublish::End, ..read_options(&shared.config) };
+    let Some(vhost) =
+        shared.vhost(&address.vhost).filter(|vhost| vhost.settings.http_remux.enabled)
+    else {
+        return (StatusCode::NOT_FOUND, format!("no vhost {}\n", address.vhost)).into_response();
+    };
+    let key = StreamKey::new(&*vhost.name, address.app, address.stream);
+    let options = SubscribeOptions { on_unpublish: OnUnpublish::End, ..read_options(&vhost) };
     let reader = match shared.hub.subscribe(&key, options, Some(&connection.group)) {
         Ok(reader) => reader,
         Err(error) => {
@@ -79,7 +83,7 @@ async fn play(
         }
     };
     let now = Instant::now().into_std();
-    let stream = shared.streams.open(&key, now, || shared.new_id());
+    let stream = shared.streams.open(&key, &vhost, now, || shared.new_id());
     info!(ip = %connection.ip, stream = %key, "http-flv play");
     let client = shared.clients.join(
         Identity {
@@ -149,7 +153,7 @@ impl FlvBody {
             }
         };
         if !self.is_fitted {
-            self.is_fitted = self.client.fit_send_buffer(self.shared.config.play.send_buffer);
+            self.is_fitted = self.client.fit_send_buffer(self.shared.tuning.send_buffer);
         }
         if let Some(lost) = batch.gap() {
             warn!("the player is too slow: {} messages lost", lost.items);

@@ -43,7 +43,7 @@ struct Connection {
 
 /// Serves one connection until it ends.
 pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, router: Router) {
-    let socket = Guarded::new(socket, shared.config.write_timeout);
+    let socket = Guarded::new(socket, shared.tuning.write_timeout);
     let connection = Connection {
         id: peer.id,
         ip: peer.address.ip().to_canonical(),
@@ -52,7 +52,7 @@ pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, rou
         close: Arc::default(),
     };
     let close = connection.close.clone();
-    let timeout = shared.config.request_timeout;
+    let timeout = shared.tuning.request_timeout;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(connection.clone());

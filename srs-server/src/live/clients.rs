@@ -205,13 +205,18 @@ mod tests {
     use stream_hub::StreamKey;
 
     use super::*;
-    use crate::live::Streams;
+    use crate::live::{Streams, Vhost};
 
     /// A connection that publishes one stream and plays another, with one id.
     #[test]
     fn a_connection_may_be_two_clients() {
         let (clients, streams, now) = (Clients::default(), Streams::default(), Instant::now());
         let link = Arc::new(Link::default());
+        let vhost = Arc::new(Vhost {
+            id: String::new(),
+            name: "v".to_owned(),
+            settings: srs_config::Vhost::default(),
+        });
         let join = |name: &str, kind| {
             let key = StreamKey::new("v", "live", name);
             let identity = Identity {
@@ -222,7 +227,7 @@ mod tests {
                 page_url: String::new(),
                 swf_url: String::new(),
             };
-            let stream = streams.open(&key, now, || name.to_owned());
+            let stream = streams.open(&key, &vhost, now, || name.to_owned());
             clients.join(identity, stream, link.clone(), Arc::default(), now)
         };
         let publisher = join("a", ClientKind::FmlePublish);

@@ -3,7 +3,9 @@
 mod clients;
 mod rate;
 mod streams;
+mod vhosts;
 
 pub use clients::{Client, ClientGuard, ClientKind, Clients, Identity};
 pub use rate::Rate;
 pub use streams::{LiveStream, Streams};
+pub use vhosts::{Vhost, Vhosts};

@@ -11,7 +11,7 @@ use std::{
 
 use stream_hub::StreamKey;
 
-use super::Client;
+use super::{Client, Vhost};
 use crate::media::MediaInfo;
 
 /// A stream while anybody publishes or plays it.
@@ -21,6 +21,8 @@ pub struct LiveStream {
     pub id: String,
     /// Whose it is.
     pub key: StreamKey,
+    /// Where it belongs, as configured when it came to be.
+    pub vhost: Arc<Vhost>,
     /// Codecs and frames.
     pub media: MediaInfo,
     /// When it came to be.
@@ -77,6 +79,7 @@ impl Streams {
     pub fn open(
         &self,
         key: &StreamKey,
+        vhost: &Arc<Vhost>,
         now: Instant,
         id: impl FnOnce() -> String,
     ) -> Arc<LiveStream> {
@@ -86,6 +89,7 @@ impl Streams {
                 Arc::new(LiveStream {
                     id: id(),
                     key: key.clone(),
+                    vhost: vhost.clone(),
                     media: MediaInfo::default(),
                     since: now,
                     tc_url: Mutex::default(),
@@ -94,6 +98,11 @@ impl Streams {
                 })
             })
             .clone()
+    }
+
+    /// The id of the stream, if it is there.
+    pub fn id(&self, key: &StreamKey) -> Option<String> {
+        lock(&self.0).get(key).map(|stream| stream.id.clone())
     }
 
     /// All streams, the oldest first.

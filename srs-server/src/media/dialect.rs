@@ -17,6 +17,8 @@ use super::Frame;
 pub struct Dialect {
     /// The message stream it plays on.
     pub msid: MessageStreamId,
+    /// The chunk size that it was told; 17 bits of it count.
+    pub chunk_size: u32,
     /// Whether it wants audio (`receiveAudio`).
     pub audio: bool,
     /// Whether it wants video (`receiveVideo`).
@@ -63,15 +65,17 @@ impl Codecs {
     }
 }
 
-const NO_AUDIO: u64 = 1 << 32;
-const NO_VIDEO: u64 = 1 << 33;
-const ANNOUNCED: u64 = 1 << 34;
-const CODECS: u32 = 48;
+const CHUNK_SIZE: u32 = 32;
+const CHUNK_SIZE_BITS: u64 = 0x1_ffff;
+const NO_AUDIO: u64 = 1 << 49;
+const NO_VIDEO: u64 = 1 << 50;
+const ANNOUNCED: u64 = 1 << 51;
+const CODECS: u32 = 52;
 
 impl Dialect {
-    /// Everything as it was published, on this message stream.
-    pub fn new(msid: MessageStreamId) -> Self {
-        Self { msid, audio: true, video: true, codecs: None }
+    /// Everything as it was published, on this message stream, in chunks of this size.
+    pub fn new(msid: MessageStreamId, chunk_size: u32) -> Self {
+        Self { msid, chunk_size, audio: true, video: true, codecs: None }
     }
 
     /// The frame's body as the player takes it; `None` where it takes none.
@@ -126,7 +130,8 @@ impl From<Dialect> for Variant {
         let no_audio = if dialect.audio { 0 } else { NO_AUDIO };
         let no_video = if dialect.video { 0 } else { NO_VIDEO };
         let codecs = dialect.codecs.map_or(0, |Codecs(set)| ANNOUNCED | u64::from(set) << CODECS);
-        Self(u64::from(dialect.msid.0) | no_audio | no_video | codecs)
+        let chunk_size = (u64::from(dialect.chunk_size) & CHUNK_SIZE_BITS) << CHUNK_SIZE;
+        Self(u64::from(dialect.msid.0) | chunk_size | no_audio | no_video | codecs)
     }
 }
 
@@ -135,6 +140,7 @@ impl From<Variant> for Dialect {
         Self {
             // The low half is the id; the rest are flags, and the set of codecs.
             msid: MessageStreamId(bits as u32),
+            chunk_size: (bits >> CHUNK_SIZE & CHUNK_SIZE_BITS) as u32,
             audio: bits & NO_AUDIO == 0,
             video: bits & NO_VIDEO == 0,
             codecs: (bits & ANNOUNCED != 0).then_some(Codecs((bits >> CODECS) as u16)),
@@ -155,16 +161,16 @@ mod tests {
         let sets = [None, Some(Codecs::of(|_| false)), Some(Codecs::of(|_| true))];
         for (msid, codecs) in [0, 1, u32::MAX].into_iter().zip(sets) {
             for (audio, video) in [(true, true), (true, false), (false, true), (false, false)] {
-                let dialect = Dialect { msid: MessageStreamId(msid), audio, video, codecs };
+                let (msid, chunk_size) = (MessageStreamId(msid), 65_536);
+                let dialect = Dialect { msid, chunk_size, audio, video, codecs };
                 assert_eq!(Dialect::from(Variant::from(dialect)), dialect);
             }
         }
-        assert_eq!(Variant::from(Dialect::new(MessageStreamId(1))), Variant(1));
     }
 
     fn taken(codecs: Option<&[FourCc]>, kind: TagKind, body: &'static [u8]) -> Option<Vec<u8>> {
         let codecs = codecs.map(|list| Codecs::of(|codec| list.contains(&codec)));
-        let dialect = Dialect { codecs, ..Dialect::new(MessageStreamId(1)) };
+        let dialect = Dialect { codecs, ..Dialect::new(MessageStreamId(1), 60_000) };
         let body = Bytes::from_static(body);
         let time = Duration::ZERO;
         let frame = Frame { kind, time, body, is_join_point: false, config_slot: None };

@@ -15,7 +15,7 @@ pub use dialect::{Codecs, Dialect};
 pub use frame::Frame;
 pub use info::MediaInfo;
 pub use ingest::Ingest;
-pub use wire::{CHUNK_SIZE, FlvTag, RtmpMessage, Wire, register};
+pub use wire::{FlvTag, RtmpMessage, Wire, register};
 
 #[cfg(test)]
 mod tests {
@@ -23,7 +23,7 @@ mod tests {
 
     use bytes::{Bytes, BytesMut};
     use rtmp_proto::{MediaKind, MediaMessage, MessageStreamId};
-    use stream_hub::{Convert, Output, TrackId, Variant};
+    use stream_hub::{Convert, Output, TrackId};
 
     use super::*;
 
@@ -33,11 +33,12 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(7);
         let (mut ingest, media) = (Ingest::new(None), MediaInfo::default());
         let none = Codecs::of(|_| false);
-        let all = Dialect::new(MessageStreamId(1));
+        let all = Dialect::new(MessageStreamId(1), 60_000);
         let dialects =
             [all, Dialect { codecs: Some(none), ..all }, Dialect { video: false, ..all }];
-        let mut encoders = dialects.map(|dialect| wire::Encoder::<wire::Rtmp>::new(dialect.into()));
-        let mut flv = wire::Encoder::<wire::Flv>::new(Variant::default());
+        let mut encoders =
+            dialects.map(|dialect| wire::Encoder::new(wire::Rtmp::new(dialect.into())));
+        let mut flv = wire::Encoder::new(wire::Flv);
         for _ in 0..50_000 {
             let mut body = BytesMut::zeroed(random.usize(1..40));
             random.fill(&mut body);

@@ -38,7 +38,6 @@ pub struct Rtmp {
 pub struct Flv;
 
 pub(super) trait Form: Send + Sync + 'static {
-    fn new(variant: Variant) -> Self;
     /// The frame's body as it goes out; `None` for a frame that is left out.
     fn body<'a>(&self, frame: &'a Frame) -> Option<Cow<'a, [u8]>>;
     fn encoded_len(&self, timestamp: u32, body: &[u8]) -> usize;
@@ -51,11 +50,15 @@ pub(super) trait Form: Send + Sync + 'static {
     ) -> Result<(), ConvertError>;
 }
 
-impl Form for Rtmp {
-    fn new(variant: Variant) -> Self {
+impl Rtmp {
+    /// The form of a dialect.
+    pub(super) fn new(variant: Variant) -> Self {
         let dialect = Dialect::from(variant);
-        Self { dialect, encoder: MediaEncoder::new(dialect.msid, CHUNK_SIZE) }
+        Self { dialect, encoder: MediaEncoder::new(dialect.msid, dialect.chunk_size) }
     }
+}
+
+impl Form for Rtmp {
     fn body<'a>(&self, frame: &'a Frame) -> Option<Cow<'a, [u8]>> {
         self.dialect.body(frame)
     }
@@ -81,9 +84,6 @@ impl Form for Rtmp {
 }
 
 impl Form for Flv {
-    fn new(_: Variant) -> Self {
-        Self
-    }
     fn body<'a>(&self, frame: &'a Frame) -> Option<Cow<'a, [u8]>> {
         Some(Cow::Borrowed(&frame.body))
     }
@@ -102,9 +102,6 @@ impl Form for Flv {
     }
 }
 
-/// The chunk size that every player is told.
-pub const CHUNK_SIZE: u32 = 60_000;
-
 /// Messages of one stream share slabs of this size, so that few of them cost an allocation.
 const SLAB: usize = 32 * 1024;
 
@@ -116,8 +113,8 @@ pub(super) struct Encoder<F> {
 }
 
 impl<F: Form> Encoder<F> {
-    pub(super) fn new(variant: Variant) -> Self {
-        Self { form: F::new(variant), slab: BytesMut::new(), has_no_video: false }
+    pub(super) fn new(form: F) -> Self {
+        Self { form, slab: BytesMut::new(), has_no_video: false }
     }
 }
 
@@ -155,14 +152,10 @@ impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
 
 /// Tells the hub how the wire forms are made of frames.
 pub fn register(hub: &Hub) {
-    register_form::<Rtmp>(hub);
-    register_form::<Flv>(hub);
-}
-
-fn register_form<F: Form>(hub: &Hub) {
-    hub.register::<Frame, Wire<F>>(Place::Inline, |_, variant| {
-        Ok(Box::new(Encoder::<F>::new(variant)))
+    hub.register::<Frame, RtmpMessage>(Place::Inline, |_, variant| {
+        Ok(Box::new(Encoder::new(Rtmp::new(variant))))
     });
+    hub.register::<Frame, FlvTag>(Place::Inline, |_, _| Ok(Box::new(Encoder::new(Flv))));
 }
 
 impl<F> Clone for Wire<F> {
@@ -195,7 +188,7 @@ mod tests {
     use crate::media::Codecs;
 
     fn join_points(dialect: Dialect, frames: &[(TagKind, &'static [u8], bool)]) -> Vec<bool> {
-        let mut encoder = Encoder::<Rtmp>::new(dialect.into());
+        let mut encoder = Encoder::new(Rtmp::new(dialect.into()));
         let mut out = Output::new();
         for &(kind, body, is_join_point) in frames {
             let (time, body) = (Duration::ZERO, Bytes::from_static(body));
@@ -214,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_player_without_video_begins_at_any_audio() {
-        let all = Dialect::new(MessageStreamId(1));
+        let all = Dialect::new(MessageStreamId(1), 60_000);
         assert_eq!(join_points(all, FRAMES), [false, false, true, false]);
         assert_eq!(join_points(Dialect { video: false, ..all }, FRAMES), [false, true]);
     }
@@ -222,7 +215,7 @@ mod tests {
     #[test]
     fn a_player_of_the_old_form_begins_at_keyframes_though_it_gets_no_colours() {
         let codecs = Some(Codecs::of(|codec| codec == FourCc::VP9));
-        let old = Dialect { codecs, ..Dialect::new(MessageStreamId(1)) };
+        let old = Dialect { codecs, ..Dialect::new(MessageStreamId(1), 60_000) };
         assert_eq!(join_points(old, FRAMES), [false, true, false]);
     }
 }

@@ -10,8 +10,6 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 use tracing::{info, warn};
 
-use crate::config::Listen;
-
 /// Connections the kernel may hold for us before we accept them.
 const BACKLOG: i32 = 4096;
 /// Silence after which the kernel asks whether the peer is still there.
@@ -35,14 +33,18 @@ pub struct Bound {
     pub address: SocketAddr,
 }
 
-/// Listens on every address of `listen` for `what`.
+/// Listens on every one of `addresses` for `what`.
 ///
 /// # Errors
-/// The first required address that is taken or refused. A default address that is taken is
-/// only a warning.
-pub fn bind(what: &'static str, listen: &Listen) -> Result<Vec<Bound>, BindError> {
+/// The first address that is taken or refused, unless they are `optional`: then that is only a
+/// warning.
+pub fn bind(
+    what: &'static str,
+    addresses: &[SocketAddr],
+    optional: bool,
+) -> Result<Vec<Bound>, BindError> {
     let mut bound = Vec::new();
-    for &address in &listen.addresses {
+    for &address in addresses {
         match listen_on(address) {
             Ok(one) => {
                 info!("{what}: listening on {}", one.address);
@@ -50,7 +52,7 @@ pub fn bind(what: &'static str, listen: &Listen) -> Result<Vec<Bound>, BindError
             }
             Err(source) => {
                 let error = BindError { what, address, source };
-                if listen.required {
+                if !optional {
                     return Err(error);
                 }
                 warn!("{error}; going on without");
@@ -113,20 +115,20 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_fatal_only_where_it_was_asked_for() {
-        let first = bind("rtmp", &listen("[::]:0", true)).unwrap().remove(0);
-        let taken = format!("[::]:{}", first.address.port());
-        assert!(bind("rtmp", &listen(&taken, false)).unwrap().is_empty());
-        let error = bind("rtmp", &listen(&taken, true)).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("rtmp: cannot listen on {taken}: ")), "{error}");
+        let first = bind("rtmp", &[any()], false).unwrap().remove(0);
+        let taken = [first.address];
+        assert!(bind("rtmp", &taken, true).unwrap().is_empty());
+        let error = bind("rtmp", &taken, false).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("rtmp: cannot listen on {}: ", taken[0])), "{error}");
     }
 
     #[test]
     fn the_wildcard_takes_ipv4_too() {
-        let bound = bind("rtmp", &listen("[::]:0", true)).unwrap().remove(0);
+        let bound = bind("rtmp", &[any()], false).unwrap().remove(0);
         std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, bound.address.port())).unwrap();
     }
 
-    fn listen(address: &str, required: bool) -> Listen {
-        Listen { addresses: vec![address.parse().unwrap()], required }
+    fn any() -> SocketAddr {
+        "[::]:0".parse().unwrap()
     }
 }

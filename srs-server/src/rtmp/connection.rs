@@ -26,10 +26,10 @@ use tokio::{
 };
 use tracing::{debug, info};
 
-use super::{ConnectionError, play::Playing, publish::Publishing};
+use super::{Asked, ConnectionError, play::Playing, publish::Publishing};
 use crate::{
     live::{ClientGuard, ClientKind, Identity, LiveStream},
-    media::{CHUNK_SIZE, Codecs},
+    media::Codecs,
     net::{Guarded, Transport},
     server::{Peer, Shared},
 };
@@ -67,10 +67,9 @@ impl<S: Transport> Connection<S> {
     pub(super) fn new(socket: S, peer: Peer, shared: Arc<Shared>) -> Self {
         let mut config = ServerConfig::default();
         config.seed = shared.new_seed();
-        config.chunk_size = CHUNK_SIZE;
         config.capabilities = Capabilities::forward_any();
         Self {
-            socket: Guarded::new(socket, shared.config.write_timeout),
+            socket: Guarded::new(socket, shared.tuning.write_timeout),
             session: ServerSession::new(config, Instant::now().into_std()),
             peer,
             shared,
@@ -283,13 +282,14 @@ impl<S: Transport> Connection<S> {
         match event {
             ServerEvent::ConnectRequested { id, connect } => {
                 debug!(app = %connect.app, tc_url = %connect.tc_url, "connect");
+                self.announce(&connect);
                 self.connect = Some(connect);
                 self.accept(id);
             }
             ServerEvent::PublishRequested { id, msid, stream_name, .. } => {
                 let begun = self
                     .resolve(&stream_name)
-                    .and_then(|(key, param)| Publishing::begin(self, key, &param, msid));
+                    .and_then(|asked| Publishing::begin(self, asked, msid));
                 match begun {
                     Ok(publishing) => {
                         self.publishing = Some(Box::new(publishing));
@@ -304,7 +304,7 @@ impl<S: Transport> Connection<S> {
             ServerEvent::PlayRequested { id, msid, stream_name, duration, .. } => {
                 let begun = self
                     .resolve(&stream_name)
-                    .and_then(|(key, _)| Playing::begin(self, key, msid, duration));
+                    .and_then(|asked| Playing::begin(self, asked, msid, duration));
                 match begun {
                     Ok(playing) => {
                         self.playing = Some(Box::new(playing));
@@ -349,6 +349,19 @@ impl<S: Transport> Connection<S> {
         Ok(())
     }
 
+    /// Sets what the client is told of the connection: by the vhost that it connects to, since the
+    /// stream that may name another comes later.
+    fn announce(&mut self, connect: &Connect) {
+        let vhosts = &self.shared.vhosts;
+        let name = connect.resolve("-").map(|address| address.vhost).unwrap_or_default();
+        if let Some(vhost) = vhosts.find(&name) {
+            let settings = &vhost.settings;
+            let chunk_size = vhosts.chunk_size(&vhost);
+            self.session.set_chunk_size(chunk_size);
+            self.session.set_windows(settings.out_ack_size, settings.in_ack_size);
+        }
+    }
+
     fn accept(&mut self, id: RequestId) {
         // The session itself gave the id a moment ago.
         if let Err(error) = self.session.accept(id) {
@@ -383,14 +396,22 @@ impl<S: Transport> Connection<S> {
         }
     }
 
-    /// The stream that a name means, and the parameters given with it.
-    fn resolve(&self, stream_name: &str) -> Result<(StreamKey, String), ConnectionError> {
+    /// The stream that a name means.
+    fn resolve(&self, stream_name: &str) -> Result<Asked, ConnectionError> {
         let address = match &self.connect {
             Some(connect) => connect.resolve(stream_name)?,
             None => url::resolve("", "", stream_name)?,
         };
-        let key = StreamKey::new(url::DEFAULT_VHOST, address.app, address.stream);
-        Ok((key, address.param))
+        let Some(vhost) = self.shared.vhost(&address.vhost) else {
+            return Err(ConnectionError::NoVhost(address.vhost));
+        };
+        let key = StreamKey::new(&*vhost.name, address.app, address.stream);
+        Ok(Asked { key, vhost, param: address.param })
+    }
+
+    /// Tells the client the size of the chunks to come, where it isn't the one that it knows.
+    pub(super) fn set_chunk_size(&mut self, size: u32) {
+        self.session.set_chunk_size(size);
     }
 
     /// The codecs that the client announced; `None` for one that announced none we know.

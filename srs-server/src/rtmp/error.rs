@@ -21,6 +21,9 @@ pub enum ConnectionError {
     /// The stream's name or URL can't be understood.
     #[error("{0}")]
     Address(#[from] UrlError),
+    /// The vhost that the client means isn't there, nor is a default one.
+    #[error("no vhost {0}")]
+    NoVhost(String),
     /// The stream can't be published now.
     #[error("publish of {0} refused: {1}")]
     PublishRefused(StreamKey, PublishError),

@@ -5,15 +5,15 @@ mod error;
 mod play;
 mod publish;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use stream_hub::{OnLag, SubscribeOptions, Window};
+use stream_hub::{OnLag, Start, StreamKey, SubscribeOptions, Window};
 use tracing::{info, warn};
 
 use self::connection::Connection;
 pub use self::error::ConnectionError;
 use crate::{
-    config::Config,
+    live::Vhost,
     net::Transport,
     server::{Peer, Shared},
 };
@@ -28,11 +28,38 @@ pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>) {
     }
 }
 
-/// How every player reads a stream, whatever it speaks.
-pub fn read_options(config: &Config) -> SubscribeOptions {
+/// The stream that a client asks for.
+struct Asked {
+    key: StreamKey,
+    vhost: Arc<Vhost>,
+    /// The query, with its mark.
+    param: String,
+}
+
+/// SRS's `mw_msgs` where none is configured.
+const MW_MSGS: u32 = 8;
+
+/// How every player of a vhost reads a stream, whatever it speaks.
+pub fn read_options(vhost: &Vhost) -> SubscribeOptions {
+    let settings = &vhost.settings;
+    let window = match settings.play.mw_latency {
+        _ if settings.min_latency => Some(Duration::ZERO),
+        window => window,
+    };
+    let is_merged = window.is_some_and(|window| !window.is_zero());
     SubscribeOptions {
+        max_replay: match settings.play.gop_cache_max_frames {
+            0 => u64::MAX,
+            most => most as u64,
+        },
+        // Who wants every message at once waits for no further one, unless told to.
+        min_items: settings.play.mw_msgs.unwrap_or(if is_merged { MW_MSGS } else { 0 }),
+        start: match settings.play.gop_cache {
+            true => Start::LatestJoinPoint,
+            false => Start::NextJoinPoint,
+        },
         on_lag: OnLag::Resume,
-        window: match config.play.merge_window {
+        window: match window.map(|window| window.max(settings.play.send_min_interval)) {
             None => Window::Auto,
             Some(window) if window.is_zero() => Window::Every,
             Some(window) => Window::Fixed(window),
@@ -55,7 +82,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{config::Listen, net::Shard, server::Server};
+    use crate::{config::Settings, net::Shard, server::Server};
 
     async fn publish(pipe: &mut DuplexStream, url: &str) -> MessageStreamId {
         let config = ClientConfig::new(RtmpUrl::parse(url).unwrap(), Purpose::publish());
@@ -78,10 +105,8 @@ mod tests {
     #[tokio::test]
     async fn a_publisher_that_floods_leaves_turns_to_others() {
         const MESSAGES: u64 = 30_000;
-        let any = Listen { addresses: vec!["127.0.0.1:0".parse().unwrap()], required: true };
-        let mut config = Config::default();
-        (config.rtmp, config.http, config.api) = (any.clone(), any.clone(), any);
-        let server = Server::start(config).unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let server = Server::start(Settings::listening_on(any, any, any)).unwrap();
         let (mut client, ours) = duplex(1 << 20);
         let peer = Peer {
             id: "flood".to_owned(),
@@ -100,7 +125,8 @@ mod tests {
         }
         client.write_all(&flood).await.unwrap();
         let key = StreamKey::new("__defaultVhost__", "live", "a");
-        let stream = server.shared().streams.open(&key, Instant::now(), String::new);
+        let vhost = server.shared().vhost("localhost").unwrap();
+        let stream = server.shared().streams.open(&key, &vhost, Instant::now(), String::new);
         let mut turns = 0;
         while stream.media.frames() < MESSAGES {
             turns += 1;

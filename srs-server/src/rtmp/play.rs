@@ -12,9 +12,9 @@ use stream_hub::{
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{ConnectionError, connection::Connection, read_options};
+use super::{Asked, ConnectionError, connection::Connection, read_options};
 use crate::{
-    live::{ClientGuard, ClientKind},
+    live::{ClientGuard, ClientKind, Vhost},
     media::{Dialect, RtmpMessage},
     net::Transport,
     server::Shared,
@@ -40,19 +40,22 @@ pub(super) struct Playing {
 
 impl Playing {
     pub(super) fn begin<S: Transport>(
-        connection: &Connection<S>,
-        key: StreamKey,
+        connection: &mut Connection<S>,
+        Asked { key, vhost, .. }: Asked,
         msid: MessageStreamId,
         duration: f64,
     ) -> Result<Self, ConnectionError> {
         if connection.playing.is_some() {
             return Err(ConnectionError::OneStream);
         }
-        let shared = &connection.shared;
-        let dialect = Dialect { codecs: connection.codecs(), ..Dialect::new(msid) };
-        let reader = subscribe(connection, &key, dialect, Start::LatestJoinPoint)?;
+        let shared = connection.shared.clone();
+        // The stream's vhost may be another than the one that was connected to.
+        let chunk_size = shared.vhosts.chunk_size(&vhost);
+        connection.set_chunk_size(chunk_size);
+        let dialect = Dialect { codecs: connection.codecs(), ..Dialect::new(msid, chunk_size) };
+        let reader = subscribe(connection, &key, &vhost, dialect, None)?;
         let now = Instant::now().into_std();
-        let stream = shared.streams.open(&key, now, || shared.new_id());
+        let stream = shared.streams.open(&key, &vhost, now, || shared.new_id());
         let client = connection.join(ClientKind::RtmpPlay, stream);
         info!(stream = %key, ip = %client.identity.ip, "play");
         Ok(Self {
@@ -86,7 +89,7 @@ impl Playing {
         let has_video_again = dialect.video && !self.dialect.video;
         let start = if has_video_again { Start::NextJoinPoint } else { Start::Live };
         let key = self.client.stream.key.clone();
-        self.reader = subscribe(connection, &key, dialect, start)?;
+        self.reader = subscribe(connection, &key, &self.client.stream.vhost, dialect, Some(start))?;
         self.dialect = dialect;
         Ok(())
     }
@@ -100,7 +103,7 @@ impl Playing {
         let batch =
             ready!(self.reader.poll_batch(cx, BATCH)).map_err(ConnectionError::PlayEnded)?;
         if !self.is_fitted {
-            self.is_fitted = self.client.fit_send_buffer(shared.config.play.send_buffer);
+            self.is_fitted = self.client.fit_send_buffer(shared.tuning.send_buffer);
         }
         if let Some(lost) = batch.gap() {
             warn!("the player is too slow: {} messages lost", lost.items);
@@ -128,23 +131,27 @@ impl Playing {
 fn subscribe<S: Transport>(
     connection: &Connection<S>,
     key: &StreamKey,
+    vhost: &Vhost,
     dialect: Dialect,
-    start: Start,
+    start: Option<Start>,
 ) -> Result<Reader<RtmpMessage>, ConnectionError> {
     let shared = &connection.shared;
     let variant = Variant::from(dialect);
     // Each dialect is a ring of its own: clients that make up dialects must not take the rings
     // that everybody else reads.
-    if dialect != Dialect::new(MessageStreamId(1))
+    let common = Variant::from(Dialect::new(MessageStreamId(1), dialect.chunk_size));
+    if variant != common
         && let Some(stream) = shared.hub.stream(key)
     {
-        let is_other = |lane: &&LaneStats| lane.variant.0 > 1 && lane.variant != variant;
+        let is_other = |lane: &&LaneStats| lane.variant != common && lane.variant != variant;
         if stream.lanes.iter().filter(is_other).count() >= MAX_DIALECTS {
             let error = SubscribeError::TooManyLanes { limit: MAX_DIALECTS };
             return Err(ConnectionError::PlayRefused(key.clone(), error));
         }
     }
-    let options = SubscribeOptions { variant, start, ..read_options(&shared.config) };
+    let options = read_options(vhost);
+    let start = start.unwrap_or(options.start);
+    let options = SubscribeOptions { variant, start, ..options };
     shared
         .hub
         .subscribe(key, options, Some(&connection.peer.shard.group))

@@ -10,7 +10,7 @@ use stream_hub::{BusyPolicy, Publisher, PublisherId, StreamKey, TrackInfo, Write
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{ConnectionError, connection::Connection};
+use super::{Asked, ConnectionError, connection::Connection};
 use crate::{
     live::{ClientGuard, ClientKind},
     media::{Frame, Ingest},
@@ -34,25 +34,25 @@ pub(super) struct Publishing {
 impl Publishing {
     pub(super) fn begin<S: Transport>(
         connection: &Connection<S>,
-        key: StreamKey,
-        param: &str,
+        Asked { key, vhost, param, .. }: Asked,
         msid: MessageStreamId,
     ) -> Result<Self, ConnectionError> {
         if connection.publishing.is_some() {
             return Err(ConnectionError::OneStream);
         }
         let shared = &connection.shared;
-        let config = &shared.config.publish;
+        let settings = &vhost.settings.publish;
         let now = Instant::now();
         // Who comes from the same place with the same parameters is the same encoder again.
         let ip = connection.peer.address.ip().to_canonical();
         let who = PublisherId::new(format!("{ip}{param}"));
-        let busy = if config.takeover { BusyPolicy::TakeOverSame } else { BusyPolicy::Refuse };
+        let busy =
+            if settings.takeover == "same" { BusyPolicy::TakeOverSame } else { BusyPolicy::Refuse };
         let refused = |error| ConnectionError::PublishRefused(key.clone(), error);
         let mut publisher =
             shared.hub.publish(key.clone(), who, busy, now.into_std()).map_err(refused)?;
         let writer = publisher.track::<Frame>(TrackInfo::default()).map_err(refused)?;
-        let stream = shared.streams.open(&key, now.into_std(), || shared.new_id());
+        let stream = shared.streams.open(&key, &vhost, now.into_std(), || shared.new_id());
         let client = connection.join(ClientKind::FmlePublish, stream.clone());
         stream.published_by(&client.identity.id, &client.identity.tc_url);
         info!(stream = %key, %ip, "publish");
@@ -63,8 +63,8 @@ impl Publishing {
             writer,
             client,
             last: now,
-            silence: config.first_packet_timeout,
-            idle_timeout: config.idle_timeout,
+            silence: settings.firstpkt_timeout,
+            idle_timeout: settings.normal_timeout,
         })
     }
 

@@ -1,5 +1,6 @@
 //! The server as its users meet it: a process, real encoders, real players.
 
+#[path = "../support/mod.rs"]
 mod support;
 
 mod api;

@@ -77,7 +77,7 @@ fn a_setting_that_means_nothing_is_named() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let log = String::from_utf8(output.stderr).unwrap();
-    assert!(log.contains("SRS_LISTEN: `rtmp://` is not [ip:]port"), "{log}");
+    assert!(log.contains("SRS_LISTEN: `listen rtmp://`: expected [ip:]port"), "{log}");
 }
 
 #[test]

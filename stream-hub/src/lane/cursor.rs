@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::batch::{Batch, Replay, Span};
 use super::config::{self, Configs};
 use super::ring::{Join, MarkKind, Ring};
-use crate::{Item, Lost, OnLag, OnUnpublish, ReadEnd, Start};
+use crate::{Item, Lost, OnLag, OnUnpublish, ReadEnd, Start, SubscribeOptions};
 
 /// [`Cursor::counted`] of a reader that holds nothing back.
 pub(super) const NOWHERE: u64 = u64::MAX;
@@ -87,12 +87,7 @@ impl<T> Cursor<T> {
 
 impl<T: Item> Ring<T> {
     /// Places a new reader.
-    pub(super) fn place(
-        &mut self,
-        start: Start,
-        on_lag: OnLag,
-        on_unpublish: OnUnpublish,
-    ) -> Cursor<T> {
+    pub(super) fn place(&mut self, options: &SubscribeOptions) -> Cursor<T> {
         let mut cursor = Cursor {
             next: 0,
             unseen: 0,
@@ -108,12 +103,15 @@ impl<T: Item> Ring<T> {
             joining: true,
             lagged: false,
             to_head: false,
-            on_lag,
-            on_unpublish,
+            on_lag: options.on_lag,
+            on_unpublish: options.on_unpublish,
         };
-        match start {
-            Start::LatestJoinPoint => _ = self.join(&mut cursor),
-            Start::NextJoinPoint => {
+        let is_long = |join: &Join<T>| self.head - join.seq > options.max_replay;
+        match options.start {
+            Start::LatestJoinPoint if !self.join.as_ref().is_some_and(is_long) => {
+                _ = self.join(&mut cursor)
+            }
+            Start::LatestJoinPoint | Start::NextJoinPoint => {
                 cursor.from = self.head;
                 self.wait_join(&mut cursor);
             }

@@ -33,6 +33,8 @@ pub struct Reader<T: Item> {
     epoch: u64,
     /// Waits for its phase of the window.
     in_phase: bool,
+    /// Items that are too few to be read.
+    min_items: u32,
     /// Why nothing more comes; boxed, as most readers live without.
     ended: Option<Box<ReadEnd>>,
     stats: ReaderStats,
@@ -58,7 +60,7 @@ impl<T: Item> Lane<T> {
         drop(shares);
         let (owner, index) = owner.map_or((None, 0), |(stream, index)| (Some(stream), index));
         let epoch = self.signal.epoch().wrapping_sub(1);
-        let cursor = self.ring().place(options.start, options.on_lag, options.on_unpublish);
+        let cursor = self.ring().place(options);
         Reader {
             lane: Arc::clone(self),
             share,
@@ -68,6 +70,7 @@ impl<T: Item> Lane<T> {
             cursor,
             epoch,
             in_phase: false,
+            min_items: options.min_items,
             ended: None,
             stats: ReaderStats::default(),
         }
@@ -146,7 +149,8 @@ impl<T: Item> Reader<T> {
         if self.cursor.drained() && self.share.is_paced() {
             if !self.in_phase {
                 self.in_phase = true;
-                self.share.wait_phase(self.slot, self.cursor.next, waker);
+                let seq = self.cursor.next + u64::from(self.min_items);
+                self.share.wait_phase(self.slot, seq, waker);
                 return self.lane.signal.epoch() != self.epoch;
             }
             if self.share.is_waiting(self.slot, waker) {
@@ -167,7 +171,7 @@ impl<T: Item> Reader<T> {
         if self.cursor.joining {
             Want::Join(self.cursor.from)
         } else {
-            Want::Item(self.cursor.next)
+            Want::Item(self.cursor.next + u64::from(self.min_items))
         }
     }
 

@@ -96,6 +96,10 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
+    pub(crate) fn lane_limit(&self) -> usize {
+        self.limits.lanes_per_stream
+    }
+
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,

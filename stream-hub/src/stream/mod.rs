@@ -29,7 +29,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn new(key: StreamKey, hub: &Arc<HubInner>) -> Self {
-        let graph = Graph::new(hub.limits.clone());
+        let graph = Graph::new(hub.limits_of(&key));
         Self { key, hub: Arc::downgrade(hub), graph: Mutex::new(graph) }
     }
 

@@ -142,6 +142,28 @@ impl ServerSession {
         self.link.send_media(msid, message)
     }
 
+    /// Sets what the answer to `connect` will announce; without effect after it.
+    ///
+    /// `window_ack_size` is as in [`ServerConfig`]; `in_ack_size` is the window for our acknowledgements until the
+    /// client announces one, in bytes, 0 for none.
+    pub fn set_windows(&mut self, window_ack_size: u32, in_ack_size: u32) {
+        if self.connection != Connection::Accepted {
+            self.config.window_ack_size = window_ack_size;
+            self.config.peer_bandwidth = window_ack_size;
+            self.link.set_ack_window(in_ack_size);
+        }
+    }
+
+    /// Sets the chunk size: the one that the answer to `connect` will announce, or after it a new one, told at once
+    /// if it is another. Media encoded for this session from now on must have it.
+    pub fn set_chunk_size(&mut self, chunk_size: u32) {
+        let is_new = self.config.chunk_size != chunk_size;
+        self.config.chunk_size = chunk_size;
+        if is_new && self.connection == Connection::Accepted && self.failed.is_none() {
+            self.link.send_chunk_size(chunk_size);
+        }
+    }
+
     /// The encoder whose bytes a player on this message stream understands, once its play is accepted.
     pub fn media_encoder(&self, msid: MessageStreamId) -> MediaEncoder {
         self.link.media_encoder(msid)

@@ -1,5 +1,8 @@
 //! What the tests share: the server as a process, ffmpeg, ffprobe and an RTMP client.
 
+// Each suite uses its part of this.
+#![allow(dead_code, unused_imports)]
+
 mod client;
 mod clips;
 mod ffmpeg;
@@ -8,7 +11,7 @@ mod server;
 pub(crate) use client::{RtmpClient, inter_frame, key_frame, video_header};
 pub(crate) use clips::{Clip, clip};
 pub(crate) use ffmpeg::{Ffmpeg, Packet, Version, contents, decoded_hashes, packets};
-pub(crate) use server::TestServer;
+pub(crate) use server::{TestDir, TestServer};
 
 use std::{
     thread::sleep,

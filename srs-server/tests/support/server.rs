@@ -2,8 +2,12 @@
 
 use std::{
     io::{BufRead, BufReader},
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     thread,
     time::Duration,
 };
@@ -18,6 +22,30 @@ pub(crate) struct TestServer {
     pub(crate) rtmp: u16,
     pub(crate) http: u16,
     pub(crate) api: u16,
+    dir: Option<TestDir>,
+}
+
+/// A new directory that goes when this is dropped.
+pub(crate) struct TestDir(PathBuf);
+
+impl TestDir {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Relaxed);
+        let dir = std::env::temp_dir().join(format!("srs-test-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TestDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl TestServer {
@@ -37,15 +65,56 @@ impl TestServer {
         Self::run(Command::new("sh").args(["-c", &run]))
     }
 
+    /// A server with a file of configuration: `text`, and what every test needs of RTMP, HTTP and
+    /// the API where `text` doesn't say it. Its working directory is new and goes with it.
+    pub(crate) fn configured(text: &str) -> Self {
+        Self::configured_with(text, &[])
+    }
+
+    /// As [`TestServer::configured`], with these environment variables too.
+    pub(crate) fn configured_with(text: &str, vars: &[(&str, &str)]) -> Self {
+        let dir = TestDir::new();
+        let says = |directive: &str| {
+            text.lines().any(|line| line.split_whitespace().next() == Some(directive))
+        };
+        let mut whole = String::new();
+        for (directive, line) in [
+            ("listen", "listen 0;"),
+            ("daemon", "daemon off;"),
+            ("srs_log_tank", "srs_log_tank console;"),
+            ("http_api", "http_api { enabled on; listen 0; }"),
+            ("http_server", "http_server { enabled on; listen 0; }"),
+            ("vhost", "vhost __defaultVhost__ { http_remux { enabled on; } }"),
+        ] {
+            if !says(directive) {
+                whole.push_str(line);
+                whole.push('\n');
+            }
+        }
+        whole.push_str(text);
+        let file = dir.path().join("srs.conf");
+        std::fs::write(&file, whole).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_srs-server"));
+        command.arg("-c").arg(file).current_dir(dir.path()).envs(vars.iter().copied());
+        let mut server = Self::launch(&mut command);
+        server.dir = Some(dir);
+        server.wait_for_ports();
+        server
+    }
+
     fn run(command: &mut Command) -> Self {
+        let mut server = Self::launch(command.envs([
+            ("SRS_LISTEN", "0"),
+            ("SRS_HTTP_SERVER_LISTEN", "0"),
+            ("SRS_HTTP_API_LISTEN", "0"),
+        ]));
+        server.wait_for_ports();
+        server
+    }
+
+    fn launch(command: &mut Command) -> Self {
         let mut child = command
-            .envs([
-                ("SRS_LISTEN", "0"),
-                ("SRS_HTTP_SERVER_LISTEN", "0"),
-                ("SRS_HTTP_API_LISTEN", "0"),
-                ("RUST_LOG", "info"),
-                ("NO_COLOR", "1"),
-            ])
+            .envs([("RUST_LOG", "info"), ("NO_COLOR", "1")])
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -57,16 +126,23 @@ impl TestServer {
                 lines.lock().unwrap().push(line);
             }
         });
-        let mut server = Self { child, log, rtmp: 0, http: 0, api: 0 };
+        Self { child, log, rtmp: 0, http: 0, api: 0, dir: None }
+    }
+
+    fn wait_for_ports(&mut self) {
         let port = |server: &Self, what: &str| {
             let text = format!("{what}: listening on [::]:");
             let line = server.wait_for_log(&text);
             line.rsplit(':').next().unwrap().parse().unwrap()
         };
-        server.rtmp = port(&server, "rtmp");
-        server.http = port(&server, "http");
-        server.api = port(&server, "api");
-        server
+        self.rtmp = port(self, "rtmp");
+        self.http = port(self, "http");
+        self.api = port(self, "api");
+    }
+
+    /// The directory of a server with a file of configuration.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.as_ref().unwrap().path()
     }
 
     pub(crate) fn pid(&self) -> i32 {

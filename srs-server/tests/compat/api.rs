@@ -1,0 +1,1 @@
+//! The HTTP API, field by field.

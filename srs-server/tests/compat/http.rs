@@ -1,0 +1,1 @@
+//! Live streams and files over HTTP.

@@ -1,0 +1,13 @@
+//! The contract with SRS's users: the running binary, driven from outside as they do, with their
+//! configuration files, environment, URLs, API clients and hook servers.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod config;
+mod hooks;
+mod http;
+mod live;
+mod process;
+mod vhosts;

@@ -1,0 +1,1 @@
+//! The command line, the process, its log and its signals.
