@@ -143,7 +143,10 @@ fn subscribe<S: Transport>(
     if variant != common
         && let Some(stream) = shared.hub.stream(key)
     {
-        let is_other = |lane: &&LaneStats| lane.variant != common && lane.variant != variant;
+        let is_other = |lane: &&LaneStats| {
+            // Lanes of other forms have no variants.
+            ![Variant::default(), common, variant].contains(&lane.variant)
+        };
         if stream.lanes.iter().filter(is_other).count() >= MAX_DIALECTS {
             let error = SubscribeError::TooManyLanes { limit: MAX_DIALECTS };
             return Err(ConnectionError::PlayRefused(key.clone(), error));
