@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     error::Error,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -27,49 +27,20 @@ const KEPT: usize = 64;
 /// Calls at one time per hook server: as many open files, which the clients need too.
 const MAX_CALLS: usize = 512;
 
-/// There can be no HTTP client.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// TLS can't be set up.
-    #[error("cannot set TLS up for HTTP callbacks: {0}")]
-    Tls(#[from] rustls::Error),
-    /// HTTP can't be set up.
-    #[error("cannot set HTTP up for callbacks: {0}")]
-    Http(#[from] reqwest::Error),
-}
-
 /// An HTTP client that keeps connections and verifies certificates.
+#[derive(Default)]
 pub(super) struct Client {
-    http: reqwest::Client,
+    /// Made for the first call: most servers have no hooks, and root certificates take memory and
+    /// time to read.
+    http: OnceLock<Result<reqwest::Client, String>>,
     /// The calls that each hook server may still get, by scheme, host and port. As many as the
     /// configuration names.
     calls: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Client {
-    pub(super) fn new() -> Result<Self, ClientError> {
-        let mut roots = RootCertStore::empty();
-        let native = rustls_native_certs::load_native_certs();
-        for error in &native.errors {
-            warn!("some root certificates cannot be read: {error}");
-        }
-        roots.add_parsable_certificates(native.certs);
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .user_agent(concat!("srs-server/", env!("CARGO_PKG_VERSION")))
-            // What the configuration names is called, and nobody else.
-            .redirect(Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .pool_idle_timeout(KEEP)
-            .pool_max_idle_per_host(KEPT)
-            .build()?;
-        Ok(Self { http, calls: Mutex::default() })
+    fn http(&self) -> Result<reqwest::Client, String> {
+        self.http.get_or_init(http).clone()
     }
 
     fn calls(&self, url: &Url) -> Arc<Semaphore> {
@@ -81,19 +52,47 @@ impl Client {
 
 impl Post for Client {
     fn post(&self, url: &str, body: Bytes) -> Posting {
-        let url = match Url::parse(url) {
-            Ok(url) => url,
-            Err(error) => return Box::pin(async move { Err(format!("no URL: {error}")) }),
-        };
-        let calls = self.calls(&url);
-        let request = self.http.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        let url = Url::parse(url).map_err(|error| format!("no URL: {error}"));
+        let prepared = url.and_then(|url| {
+            let calls = self.calls(&url);
+            let request = self.http()?.post(url).header(CONTENT_TYPE, "application/json");
+            Ok((calls, request.body(body)))
+        });
         Box::pin(async move {
+            let (calls, request) = prepared?;
             let _turn = calls.acquire_owned().await.map_err(|error| error.to_string())?;
             let response = request.send().await.map_err(whole)?;
             let status = response.status().as_u16();
             Ok(Reply { status, body: read(response).await.map_err(whole)? })
         })
     }
+}
+
+/// A client that verifies certificates by the system's root certificates, or those that
+/// `SSL_CERT_FILE` names.
+fn http() -> Result<reqwest::Client, String> {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    for error in &native.errors {
+        warn!("some root certificates cannot be read: {error}");
+    }
+    roots.add_parsable_certificates(native.certs);
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(concat!("srs-server/", env!("CARGO_PKG_VERSION")))
+        // What the configuration names is called, and nobody else.
+        .redirect(Policy::none())
+        .no_proxy()
+        .tcp_nodelay(true)
+        .pool_idle_timeout(KEEP)
+        .pool_max_idle_per_host(KEPT)
+        .build()
+        .map_err(whole)
 }
 
 /// Reads a body; `None` if it is too long.

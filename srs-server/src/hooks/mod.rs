@@ -24,7 +24,6 @@ use tokio::runtime::Handle;
 
 use self::{client::Client, pending::Pending, reply::Reply};
 pub use self::{
-    client::ClientError,
     error::HookError,
     event::StreamFacts,
     session::{HookSession, Told},
@@ -68,15 +67,8 @@ type Posting = Pin<Box<dyn Future<Output = Result<Reply, String>> + Send>>;
 
 impl Hooks {
     /// Calls run on `runtime`, which must outlive the clients: what ends last is told last.
-    ///
-    /// # Errors
-    /// There can be no HTTP client.
-    pub fn new(
-        runtime: Handle,
-        server_id: String,
-        service_id: String,
-    ) -> Result<Self, ClientError> {
-        Ok(Self::with(runtime, server_id, service_id, Box::new(Client::new()?)))
+    pub fn new(runtime: Handle, server_id: String, service_id: String) -> Self {
+        Self::with(runtime, server_id, service_id, Box::new(Client::default()))
     }
 
     fn with(runtime: Handle, server_id: String, service_id: String, post: Box<dyn Post>) -> Self {
