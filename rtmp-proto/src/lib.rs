@@ -36,7 +36,7 @@ pub use limits::Limits;
 pub use media::{MediaKind, MediaMessage};
 pub use session::{
     ClientConfig, ClientEvent, ClientOutput, ClientSession, Connect, EndReason, Output,
-    PublishKind, Purpose, ReconnectError, SendError, ServerConfig, ServerEvent, ServerOutput,
-    ServerSession, SessionError, Stats, StatusCode, UnknownRequest, UnknownStream,
+    PublishKind, PublishStyle, Purpose, ReconnectError, SendError, ServerConfig, ServerEvent,
+    ServerOutput, ServerSession, SessionError, Stats, StatusCode, UnknownRequest, UnknownStream,
 };
 pub use url::{RtmpUrl, StreamAddress};

@@ -11,19 +11,24 @@ use axum::Router;
 use stream_hub::{Hub, Limits};
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     task::{JoinSet, spawn_blocking},
     time::{Instant, interval, sleep},
 };
 use tracing::{debug, info_span, warn};
 
 use crate::{
-    config::{Settings, Tuning},
+    config::{Reload, Settings, Tuning},
+    hooks::{self, Hooks},
     http,
     live::{Clients, Streams, Vhost, Vhosts},
     media,
     net::{self, Bound, Shard, Shards},
     rtmp,
 };
+
+/// How long the end of the server waits for hook servers.
+const HOOKS_LIMIT: Duration = Duration::from_secs(5);
 
 /// What every connection shares.
 #[derive(Debug)]
@@ -32,8 +37,12 @@ pub struct Shared {
     pub vhosts: Arc<Vhosts>,
     /// What the configuration doesn't say.
     pub tuning: Tuning,
+    /// Reads the configuration again.
+    reload: Reload,
     /// The hub.
     pub hub: Hub,
+    /// Who is asked and told of clients.
+    pub hooks: Hooks,
     /// Who publishes and plays.
     pub clients: Clients,
     /// What is published and played.
@@ -66,6 +75,9 @@ pub enum StartError {
     /// No address at all could be listened on.
     #[error("every default port is taken: nothing to serve on")]
     NothingBound,
+    /// Hook servers can't be asked.
+    #[error("cannot ask hook servers: {0}")]
+    Hooks(#[from] hooks::ClientError),
     /// The system gives no threads or sockets.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
@@ -96,7 +108,7 @@ impl Server {
     /// # Errors
     /// See [`StartError`].
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { config, optional, tuning, .. } = settings;
+        let Settings { config, optional, tuning, reload } = settings;
         let rtmp = net::bind("rtmp", &config.listen, optional.rtmp)?;
         let http = match config.http_server.enabled {
             true => net::bind("http", &config.http_server.listen, optional.http)?,
@@ -117,10 +129,13 @@ impl Server {
         };
         let vhosts = Arc::new(Vhosts::new(config, || vhost_id(&mut rng)));
         let hub = hub(&tuning, vhosts.clone());
+        let service_id = random_id(&mut rng);
         let shared = Arc::new(Shared {
+            hooks: Hooks::new(Handle::current(), server_id.clone(), service_id.clone())?,
             server_id,
-            service_id: random_id(&mut rng),
+            service_id,
             vhosts,
+            reload,
             rng: Mutex::new(rng),
             tuning,
             hub,
@@ -179,6 +194,8 @@ impl Server {
         if let Err(error) = spawn_blocking(move || drop(shards)).await {
             warn!("the threads did not end well: {error}");
         }
+        // The clients are gone, and their hook servers are told of it.
+        self.shared.hooks.drain(HOOKS_LIMIT).await;
     }
 }
 
@@ -191,6 +208,23 @@ impl Shared {
     /// The vhost of clients that ask for `name`; `None` where there is none for them.
     pub fn vhost(&self, name: &str) -> Option<Arc<Vhost>> {
         self.vhosts.find(name)
+    }
+
+    /// Reads the configuration again and puts it into force for those who come from now on; who
+    /// is there keeps what it came with. Ports stay as they are.
+    ///
+    /// # Errors
+    /// The configuration can't be read or has errors: what they are. Nothing changes then.
+    pub fn reload(&self) -> Result<(), String> {
+        let config = self.reload.read()?;
+        let before = self.config();
+        if (&before.listen, &before.http_api.listen, &before.http_server.listen)
+            != (&config.listen, &config.http_api.listen, &config.http_server.listen)
+        {
+            warn!("ports stay as they are until the server starts again");
+        }
+        self.vhosts.replace(config, || format!("vid-{}", &self.new_id()[..7]));
+        Ok(())
     }
 
     /// A new id of 8 letters and digits, for a connection or a stream.

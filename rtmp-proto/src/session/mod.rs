@@ -12,6 +12,7 @@ pub use error::{ReconnectError, SendError, SessionError, UnknownRequest, Unknown
 pub use link::Stats;
 pub use outbox::Output;
 pub use server::{
-    Connect, EndReason, PublishKind, ServerConfig, ServerEvent, ServerOutput, ServerSession,
+    Connect, EndReason, PublishKind, PublishStyle, ServerConfig, ServerEvent, ServerOutput,
+    ServerSession,
 };
 pub use status::StatusCode;

@@ -20,8 +20,12 @@ pub enum ClientKind {
     RtmpPlay,
     /// Plays by HTTP-FLV.
     FlvPlay,
+    /// Publishes by RTMP as Flash did.
+    FlashPublish,
     /// Publishes by RTMP; the name is that of encoders that say `FCPublish` first, as most do.
     FmlePublish,
+    /// Publishes by RTMP as Haivision's encoders do.
+    HaivisionPublish,
 }
 
 impl ClientKind {
@@ -30,13 +34,15 @@ impl ClientKind {
         match self {
             Self::RtmpPlay => "rtmp-play",
             Self::FlvPlay => "flv-play",
+            Self::FlashPublish => "flash-publish",
             Self::FmlePublish => "fmle-publish",
+            Self::HaivisionPublish => "haivision-publish",
         }
     }
 
     /// Whether the client publishes.
     pub fn is_publisher(self) -> bool {
-        matches!(self, Self::FmlePublish)
+        matches!(self, Self::FlashPublish | Self::FmlePublish | Self::HaivisionPublish)
     }
 }
 
@@ -139,6 +145,7 @@ impl Clients {
         close: Arc<Notify>,
         now: Instant,
     ) -> ClientGuard {
+        stream.joined();
         let client = Arc::new(Client {
             identity,
             stream,

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -27,6 +27,8 @@ pub struct LiveStream {
     pub media: MediaInfo,
     /// When it came to be.
     pub since: Instant,
+    /// Whether a client was let in: until then nobody is told of the stream.
+    is_shown: AtomicBool,
     tc_url: Mutex<String>,
     publisher: Mutex<Option<String>>,
     /// Bytes received from and sent to the clients that have gone.
@@ -47,6 +49,10 @@ impl LiveStream {
     /// Bytes received from and sent to the clients that have gone.
     pub fn gone(&self) -> (u64, u64) {
         (self.gone.0.load(Relaxed), self.gone.1.load(Relaxed))
+    }
+
+    pub(super) fn joined(&self) {
+        self.is_shown.store(true, Relaxed);
     }
 
     pub(super) fn left(&self, client: &Client) {
@@ -92,6 +98,7 @@ impl Streams {
                     vhost: vhost.clone(),
                     media: MediaInfo::default(),
                     since: now,
+                    is_shown: AtomicBool::new(false),
                     tc_url: Mutex::default(),
                     publisher: Mutex::default(),
                     gone: Default::default(),
@@ -100,14 +107,12 @@ impl Streams {
             .clone()
     }
 
-    /// The id of the stream, if it is there.
-    pub fn id(&self, key: &StreamKey) -> Option<String> {
-        lock(&self.0).get(key).map(|stream| stream.id.clone())
-    }
-
-    /// All streams, the oldest first.
+    /// All streams that had a client, the oldest first.
     pub fn list(&self) -> Vec<Arc<LiveStream>> {
-        let mut list: Vec<_> = lock(&self.0).values().cloned().collect();
+        let streams = lock(&self.0);
+        let shown = streams.values().filter(|stream| stream.is_shown.load(Relaxed));
+        let mut list: Vec<_> = shown.cloned().collect();
+        drop(streams);
         list.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
         list
     }

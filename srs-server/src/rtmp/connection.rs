@@ -13,8 +13,8 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use flv_mux::FourCc;
 use rtmp_proto::{
-    Capabilities, CodecInfo, Connect, MessageStreamId, RequestId, ServerConfig, ServerEvent,
-    ServerOutput, ServerSession, StatusCode, url,
+    Capabilities, CodecInfo, Connect, MessageStreamId, PublishStyle, RequestId, ServerConfig,
+    ServerEvent, ServerOutput, ServerSession, StatusCode, url,
 };
 use stream_hub::StreamKey;
 use tokio::{
@@ -28,7 +28,8 @@ use tracing::{debug, info};
 
 use super::{Asked, ConnectionError, play::Playing, publish::Publishing};
 use crate::{
-    live::{ClientGuard, ClientKind, Identity, LiveStream},
+    hooks::{ConnectionFacts, HookError, HookSession, StreamFacts},
+    live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
     media::Codecs,
     net::{Guarded, Transport},
     server::{Peer, Shared},
@@ -53,6 +54,9 @@ pub(super) struct Connection<S> {
     pub(super) peer: Peer,
     pub(super) shared: Arc<Shared>,
     connect: Option<Box<Connect>>,
+    /// The vhost's hook servers, once something is published or played; dropped after that, so
+    /// that they are told in the right order.
+    hooks: Option<(Arc<Vhost>, HookSession)>,
     pub(super) publishing: Option<Box<Publishing>>,
     pub(super) playing: Option<Box<Playing>>,
     /// What the session has to say, not yet written.
@@ -74,6 +78,7 @@ impl<S: Transport> Connection<S> {
             peer,
             shared,
             connect: None,
+            hooks: None,
             publishing: None,
             playing: None,
             answers: BytesMut::new(),
@@ -271,14 +276,14 @@ impl<S: Transport> Connection<S> {
         while let Some(output) = self.session.poll_output() {
             match output {
                 ServerOutput::Transmit(bytes) => self.answers.extend_from_slice(&bytes),
-                ServerOutput::Event(event) => self.handle_event(event)?,
+                ServerOutput::Event(event) => self.handle_event(event).await?,
             }
             consume_budget().await;
         }
         Ok(())
     }
 
-    fn handle_event(&mut self, event: ServerEvent) -> Result<(), ConnectionError> {
+    async fn handle_event(&mut self, event: ServerEvent) -> Result<(), ConnectionError> {
         match event {
             ServerEvent::ConnectRequested { id, connect } => {
                 debug!(app = %connect.app, tc_url = %connect.tc_url, "connect");
@@ -287,34 +292,18 @@ impl<S: Transport> Connection<S> {
                 self.accept(id);
             }
             ServerEvent::PublishRequested { id, msid, stream_name, .. } => {
-                let begun = self
-                    .resolve(&stream_name)
-                    .and_then(|asked| Publishing::begin(self, asked, msid));
-                match begun {
-                    Ok(publishing) => {
-                        self.publishing = Some(Box::new(publishing));
-                        self.accept(id);
-                    }
-                    Err(error) => {
-                        self.reject(id, StatusCode::PUBLISH_BAD_NAME, &error);
-                        return Err(error);
-                    }
+                if let Err(error) = self.publish(&stream_name, msid).await {
+                    self.reject(id, StatusCode::PUBLISH_BAD_NAME, &error);
+                    return Err(error);
                 }
+                self.accept(id);
             }
             ServerEvent::PlayRequested { id, msid, stream_name, duration, .. } => {
-                let begun = self
-                    .resolve(&stream_name)
-                    .and_then(|asked| Playing::begin(self, asked, msid, duration));
-                match begun {
-                    Ok(playing) => {
-                        self.playing = Some(Box::new(playing));
-                        self.accept(id);
-                    }
-                    Err(error) => {
-                        self.reject(id, StatusCode::PLAY_FAILED, &error);
-                        return Err(error);
-                    }
+                if let Err(error) = self.play(&stream_name, msid, duration).await {
+                    self.reject(id, StatusCode::PLAY_FAILED, &error);
+                    return Err(error);
                 }
+                self.accept(id);
             }
             ServerEvent::Media { msid, message } => {
                 if let Some(publishing) = self.publishing.as_mut().filter(|p| p.msid == msid) {
@@ -347,6 +336,72 @@ impl<S: Transport> Connection<S> {
             other => debug!("{other:?}"),
         }
         Ok(())
+    }
+
+    /// Begins to publish, once the hook servers allow it: until then nothing of it is seen.
+    async fn publish(
+        &mut self,
+        stream_name: &str,
+        msid: MessageStreamId,
+    ) -> Result<(), ConnectionError> {
+        let asked = self.resolve(stream_name)?;
+        let facts = self.facts(&asked);
+        let told = self.hooks(&asked, &facts).await?.publish(facts).await?;
+        self.publishing = Some(Box::new(Publishing::begin(self, asked, msid, told)?));
+        Ok(())
+    }
+
+    /// Begins to play, once the hook servers allow it.
+    async fn play(
+        &mut self,
+        stream_name: &str,
+        msid: MessageStreamId,
+        duration: f64,
+    ) -> Result<(), ConnectionError> {
+        let asked = self.resolve(stream_name)?;
+        let facts = self.facts(&asked);
+        let told = self.hooks(&asked, &facts).await?.play(facts).await?;
+        self.playing = Some(Box::new(Playing::begin(self, asked, msid, duration, told)?));
+        Ok(())
+    }
+
+    /// The hook servers of the vhost, which allowed the connection.
+    async fn hooks(
+        &mut self,
+        asked: &Asked,
+        facts: &StreamFacts,
+    ) -> Result<&HookSession, ConnectionError> {
+        let vhost = &asked.vhost;
+        if self.hooks.as_ref().is_none_or(|(of, _)| of.name != vhost.name) {
+            let connection = ConnectionFacts {
+                client_id: self.peer.id.clone(),
+                ip: self.peer.address.ip().to_canonical(),
+                link: self.socket.link().clone(),
+            };
+            let session = self.shared.hooks.session(&vhost.settings.http_hooks, connection);
+            session.connect(facts.clone()).await?;
+            self.hooks = Some((vhost.clone(), session));
+        }
+        match &self.hooks {
+            Some((_, session)) => Ok(session),
+            None => Err(HookError::Gone.into()),
+        }
+    }
+
+    /// What the hook servers are told of a stream.
+    fn facts(&self, asked: &Asked) -> StreamFacts {
+        let connect = self.connect.as_deref();
+        let text = |field: fn(&Connect) -> &String| connect.map(field).cloned().unwrap_or_default();
+        StreamFacts {
+            vhost: asked.vhost.name.clone(),
+            app: asked.stream.key.app().to_owned(),
+            stream: asked.stream.key.name().to_owned(),
+            param: asked.param.clone(),
+            tc_url: text(|connect| &connect.tc_url),
+            page_url: text(|connect| &connect.page_url),
+            stream_url: asked.url(),
+            stream_id: asked.stream.id.clone(),
+        }
     }
 
     /// Sets what the client is told of the connection: by the vhost that it connects to, since the
@@ -386,7 +441,7 @@ impl<S: Transport> Connection<S> {
 
     /// Tells the client why it is refused, before the connection closes.
     fn reject(&mut self, id: RequestId, code: StatusCode, error: &ConnectionError) {
-        if let Err(error) = self.session.reject(id, code, &error.to_string()) {
+        if let Err(error) = self.session.reject(id, code, &error.told()) {
             debug!("{error}");
         }
         while let Some(output) = self.session.poll_output() {
@@ -406,7 +461,14 @@ impl<S: Transport> Connection<S> {
             return Err(ConnectionError::NoVhost(address.vhost));
         };
         let key = StreamKey::new(&*vhost.name, address.app, address.stream);
-        Ok(Asked { key, vhost, param: address.param })
+        let (shared, now) = (&self.shared, Instant::now().into_std());
+        let stream = shared.streams.open(&key, &vhost, now, || shared.new_id());
+        Ok(Asked { stream, vhost, param: address.param })
+    }
+
+    /// How the client went about its publish.
+    pub(super) fn publish_style(&self) -> PublishStyle {
+        self.session.publish_style()
     }
 
     /// Tells the client the size of the chunks to come, where it isn't the one that it knows.

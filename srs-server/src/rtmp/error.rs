@@ -5,6 +5,8 @@ use std::{io, time::Duration};
 use rtmp_proto::{SessionError, url::UrlError};
 use stream_hub::{PublishError, ReadEnd, StreamKey, SubscribeError};
 
+use crate::hooks::HookError;
+
 /// Why an RTMP connection ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,6 +26,9 @@ pub enum ConnectionError {
     /// The vhost that the client means isn't there, nor is a default one.
     #[error("no vhost {0}")]
     NoVhost(String),
+    /// A hook server didn't allow it.
+    #[error("denied by a hook server: {0}")]
+    Denied(#[from] HookError),
     /// The stream can't be published now.
     #[error("publish of {0} refused: {1}")]
     PublishRefused(StreamKey, PublishError),
@@ -45,4 +50,14 @@ pub enum ConnectionError {
     /// The API asked for it.
     #[error("kicked")]
     Kicked,
+}
+
+impl ConnectionError {
+    /// What the client is told: who denied it, and how, is none of its business.
+    pub(super) fn told(&self) -> String {
+        match self {
+            Self::Denied(_) => "denied".to_owned(),
+            error => error.to_string(),
+        }
+    }
 }

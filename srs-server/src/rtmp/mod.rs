@@ -7,13 +7,14 @@ mod publish;
 
 use std::{sync::Arc, time::Duration};
 
-use stream_hub::{OnLag, Start, StreamKey, SubscribeOptions, Window};
+use srs_config::DEFAULT_VHOST;
+use stream_hub::{OnLag, Start, SubscribeOptions, Window};
 use tracing::{info, warn};
 
 use self::connection::Connection;
 pub use self::error::ConnectionError;
 use crate::{
-    live::Vhost,
+    live::{LiveStream, Vhost},
     net::Transport,
     server::{Peer, Shared},
 };
@@ -30,10 +31,20 @@ pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>) {
 
 /// The stream that a client asks for.
 struct Asked {
-    key: StreamKey,
+    stream: Arc<LiveStream>,
+    /// Its vhost as it is configured now.
     vhost: Arc<Vhost>,
     /// The query, with its mark.
     param: String,
+}
+
+impl Asked {
+    /// The stream's identity, where the default vhost is left out.
+    fn url(&self) -> String {
+        let vhost = if self.vhost.name == DEFAULT_VHOST { "" } else { &self.vhost.name };
+        let key = &self.stream.key;
+        format!("{vhost}/{}/{}", key.app(), key.name())
+    }
 }
 
 /// SRS's `mw_msgs` where none is configured.

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 
 use super::{Asked, ConnectionError, connection::Connection, read_options};
 use crate::{
+    hooks::Told,
     live::{ClientGuard, ClientKind, Vhost},
     media::{Dialect, RtmpMessage},
     net::Transport,
@@ -34,6 +35,8 @@ pub(super) struct Playing {
     duration: Option<Duration>,
     began: Option<Duration>,
     client: ClientGuard,
+    /// Tells the hook servers when the play is over.
+    _told: Told,
     /// Whether the socket's send buffer was fitted to the stream.
     is_fitted: bool,
 }
@@ -41,9 +44,10 @@ pub(super) struct Playing {
 impl Playing {
     pub(super) fn begin<S: Transport>(
         connection: &mut Connection<S>,
-        Asked { key, vhost, .. }: Asked,
+        Asked { stream, vhost, .. }: Asked,
         msid: MessageStreamId,
         duration: f64,
+        told: Told,
     ) -> Result<Self, ConnectionError> {
         if connection.playing.is_some() {
             return Err(ConnectionError::OneStream);
@@ -53,11 +57,9 @@ impl Playing {
         let chunk_size = shared.vhosts.chunk_size(&vhost);
         connection.set_chunk_size(chunk_size);
         let dialect = Dialect { codecs: connection.codecs(), ..Dialect::new(msid, chunk_size) };
-        let reader = subscribe(connection, &key, &vhost, dialect, None)?;
-        let now = Instant::now().into_std();
-        let stream = shared.streams.open(&key, &vhost, now, || shared.new_id());
+        let reader = subscribe(connection, &stream.key, &vhost, dialect, None)?;
         let client = connection.join(ClientKind::RtmpPlay, stream);
-        info!(stream = %key, ip = %client.identity.ip, "play");
+        info!(stream = %client.stream.key, ip = %client.identity.ip, "play");
         Ok(Self {
             msid,
             dialect,
@@ -67,6 +69,7 @@ impl Playing {
             duration: Duration::try_from_secs_f64(duration).ok().filter(|time| !time.is_zero()),
             began: None,
             client,
+            _told: told,
             is_fitted: false,
         })
     }

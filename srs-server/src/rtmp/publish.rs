@@ -5,13 +5,14 @@ use std::{
     time::Duration,
 };
 
-use rtmp_proto::{MediaMessage, MessageStreamId};
+use rtmp_proto::{MediaMessage, MessageStreamId, PublishStyle};
 use stream_hub::{BusyPolicy, Publisher, PublisherId, StreamKey, TrackInfo, Writer};
 use tokio::time::Instant;
 use tracing::info;
 
 use super::{Asked, ConnectionError, connection::Connection};
 use crate::{
+    hooks::Told,
     live::{ClientGuard, ClientKind},
     media::{Frame, Ingest},
     net::Transport,
@@ -29,13 +30,16 @@ pub(super) struct Publishing {
     /// The longest silence allowed from `last` on.
     silence: Duration,
     idle_timeout: Duration,
+    /// Tells the hook servers when the publish is over.
+    _told: Told,
 }
 
 impl Publishing {
     pub(super) fn begin<S: Transport>(
         connection: &Connection<S>,
-        Asked { key, vhost, param, .. }: Asked,
+        Asked { stream, vhost, param }: Asked,
         msid: MessageStreamId,
+        told: Told,
     ) -> Result<Self, ConnectionError> {
         if connection.publishing.is_some() {
             return Err(ConnectionError::OneStream);
@@ -48,12 +52,12 @@ impl Publishing {
         let who = PublisherId::new(format!("{ip}{param}"));
         let busy =
             if settings.takeover == "same" { BusyPolicy::TakeOverSame } else { BusyPolicy::Refuse };
+        let key = stream.key.clone();
         let refused = |error| ConnectionError::PublishRefused(key.clone(), error);
         let mut publisher =
             shared.hub.publish(key.clone(), who, busy, now.into_std()).map_err(refused)?;
         let writer = publisher.track::<Frame>(TrackInfo::default()).map_err(refused)?;
-        let stream = shared.streams.open(&key, &vhost, now.into_std(), || shared.new_id());
-        let client = connection.join(ClientKind::FmlePublish, stream.clone());
+        let client = connection.join(kind(connection.publish_style()), stream.clone());
         stream.published_by(&client.identity.id, &client.identity.tc_url);
         info!(stream = %key, %ip, "publish");
         Ok(Self {
@@ -65,6 +69,7 @@ impl Publishing {
             last: now,
             silence: settings.firstpkt_timeout,
             idle_timeout: settings.normal_timeout,
+            _told: told,
         })
     }
 
@@ -111,6 +116,15 @@ impl Publishing {
         if let Some(publisher) = self.publisher.take() {
             publisher.end();
         }
+    }
+}
+
+/// What the API calls a client that publishes in this way.
+fn kind(style: PublishStyle) -> ClientKind {
+    match style {
+        PublishStyle::Flash => ClientKind::FlashPublish,
+        PublishStyle::Haivision => ClientKind::HaivisionPublish,
+        _ => ClientKind::FmlePublish,
     }
 }
 

@@ -3,7 +3,9 @@
 use amf0::{Object, Value};
 
 use super::stream::{Begin, State};
-use super::{Connect, Connection, EndReason, PublishKind, ServerEvent, ServerSession};
+use super::{
+    Connect, Connection, EndReason, PublishKind, PublishStyle, ServerEvent, ServerSession,
+};
 use crate::message::{Command, UserControl};
 use crate::session::{SessionError, StatusCode, status};
 use crate::{MessageStreamId, RequestId};
@@ -50,9 +52,17 @@ impl ServerSession {
     fn call(&mut self, msid: MessageStreamId, command: Command) {
         let transaction_id = command.transaction_id;
         match command.name.as_str() {
-            "createStream" => self.create_stream(transaction_id),
+            "createStream" => {
+                self.has_created_stream = true;
+                self.create_stream(transaction_id);
+            }
             "FCPublish" => {
                 self.fc_publish = true;
+                if !self.has_created_stream {
+                    self.publish_style = PublishStyle::Fmle;
+                } else if self.publish_style == PublishStyle::Flash {
+                    self.publish_style = PublishStyle::Haivision;
+                }
                 self.answer(transaction_id, Value::Undefined);
             }
             "FCUnpublish" => self.fc_unpublish(&command),

@@ -156,6 +156,18 @@ impl PublishKind {
     }
 }
 
+/// The order of commands in which a client goes about a publish; servers tell it in their statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublishStyle {
+    /// `createStream`, then `publish`, as Flash did.
+    Flash,
+    /// `FCPublish` before `createStream`, as Flash Media Live Encoder did, and most encoders do.
+    Fmle,
+    /// `FCPublish` after `createStream`, as Haivision's encoders do.
+    Haivision,
+}
+
 /// How a publish or play ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 pub use config::ServerConfig;
 pub use connect::Connect;
-pub use event::{EndReason, PublishKind, ServerEvent, ServerOutput};
+pub use event::{EndReason, PublishKind, PublishStyle, ServerEvent, ServerOutput};
 
 use super::link::{Control, Link};
 use super::{SendError, SessionError, Stats};
@@ -38,6 +38,9 @@ pub struct ServerSession {
     streams: Streams,
     /// The client is of the kind that called `FCPublish`.
     fc_publish: bool,
+    /// A `createStream` has come.
+    has_created_stream: bool,
+    publish_style: PublishStyle,
     next_request: u64,
     start: Instant,
     /// What the client has announced.
@@ -65,6 +68,8 @@ impl ServerSession {
             deferred: VecDeque::new(),
             streams: Streams::new(config.limits.message_streams),
             fc_publish: false,
+            has_created_stream: false,
+            publish_style: PublishStyle::Flash,
             next_request: 1,
             start: now,
             caps_ex: CapsEx::default(),
@@ -179,6 +184,11 @@ impl ServerSession {
         if self.handshake.is_none() && self.failed.is_none() {
             self.link.ping(now);
         }
+    }
+
+    /// How the client goes about a publish, by what it has called so far.
+    pub fn publish_style(&self) -> PublishStyle {
+        self.publish_style
     }
 
     /// The bytes that wait to be polled.
