@@ -19,7 +19,7 @@ use tracing::{debug, info_span, warn};
 
 use crate::{
     config::{Reload, Settings, Tuning},
-    hooks::{self, Hooks},
+    hooks::Hooks,
     http,
     live::{Clients, Streams, Vhost, Vhosts},
     media,
@@ -75,9 +75,6 @@ pub enum StartError {
     /// No address at all could be listened on.
     #[error("every default port is taken: nothing to serve on")]
     NothingBound,
-    /// Hook servers can't be asked.
-    #[error("cannot ask hook servers: {0}")]
-    Hooks(#[from] hooks::ClientError),
     /// The system gives no threads or sockets.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
@@ -131,7 +128,7 @@ impl Server {
         let hub = hub(&tuning, vhosts.clone());
         let service_id = random_id(&mut rng);
         let shared = Arc::new(Shared {
-            hooks: Hooks::new(Handle::current(), server_id.clone(), service_id.clone())?,
+            hooks: Hooks::new(Handle::current(), server_id.clone(), service_id.clone()),
             server_id,
             service_id,
             vhosts,

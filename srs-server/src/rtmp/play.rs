@@ -9,7 +9,6 @@ use rtmp_proto::MessageStreamId;
 use stream_hub::{
     Batch, Item, LaneStats, Reader, Start, StreamKey, SubscribeError, SubscribeOptions, Variant,
 };
-use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Asked, ConnectionError, connection::Connection, read_options};
