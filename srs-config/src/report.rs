@@ -12,7 +12,7 @@ pub struct Problem {
     pub severity: Severity,
     /// Where.
     pub position: Position,
-    /// What.
+    /// What, with the text that is wrong, and what is most likely meant.
     pub text: String,
 }
 
@@ -29,14 +29,16 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// Where it stands.
+    /// Where it stands; line 0 of the variable's name for one that the environment sets.
     pub position: Position,
     /// Its path with dots.
     pub path: String,
-    /// Its value as it was written.
+    /// Its value as it was written; `***` for a password.
     pub value: String,
     /// What becomes of it.
     pub state: State,
+    /// Whether its value is what it would be if it weren't set.
+    pub is_default: bool,
 }
 
 /// What becomes of a directive.
@@ -55,6 +57,22 @@ pub enum State {
     Error(String),
 }
 
+impl Problem {
+    pub(crate) fn error(position: Position, text: String) -> Self {
+        Self { severity: Severity::Error, position, text }
+    }
+
+    pub(crate) fn warning(position: Position, text: String) -> Self {
+        Self { severity: Severity::Warning, position, text }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.position, self.text)
+    }
+}
+
 impl From<Support> for State {
     fn from(support: Support) -> Self {
         match support {
@@ -66,14 +84,35 @@ impl From<Support> for State {
     }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.position, self.text)
-    }
+/// A line that names those directives that were set to no avail: they are accepted, and nothing
+/// follows from them. A directive that is set to its default is not worth a word.
+pub(crate) fn not_applied(findings: &[Finding]) -> Option<String> {
+    let of = |wanted: fn(&State) -> bool| {
+        let mut paths: Vec<&str> = Vec::new();
+        for finding in findings.iter().filter(|it| !it.is_default && wanted(&it.state)) {
+            if !paths.contains(&finding.path.as_str()) {
+                paths.push(&finding.path);
+            }
+        }
+        paths.join(", ")
+    };
+    let not_yet = of(|state| *state == State::NotYet);
+    let never = of(|state| matches!(state, State::Never(_)));
+    let parts: Vec<String> = [("not applied yet", not_yet), ("never applied", never)]
+        .into_iter()
+        .filter(|(_, paths)| !paths.is_empty())
+        .map(|(what, paths)| format!("{what}: {paths}"))
+        .collect();
+    (!parts.is_empty()).then(|| format!("accepted, but {}", parts.join("; ")))
 }
 
 /// The name that a misspelt one most likely means.
 pub(crate) fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
+    // Nobody misspells at such a length, and comparing costs the product of both.
+    const LONGEST: usize = 64;
+    if name.len() > LONGEST {
+        return None;
+    }
     let near = names.iter().map(|&known| (distance(name, known), known)).min()?;
     (near.0 <= 1.max(name.len() / 3)).then_some(near.1)
 }
@@ -84,16 +123,74 @@ fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().enumerate() {
         let mut left_above = i;
-        let mut left = i + 1;
+        let mut left = i.saturating_add(1);
         for (cell, y) in row.iter_mut().skip(1).zip(&b) {
             let above = *cell;
-            left = (left + 1).min(above + 1).min(left_above + usize::from(x != *y));
+            let changed = left_above.saturating_add(usize::from(x != *y));
+            left = left.saturating_add(1).min(above.saturating_add(1)).min(changed);
             left_above = above;
             *cell = left;
         }
         if let Some(first) = row.first_mut() {
-            *first = i + 1;
+            *first = i.saturating_add(1);
         }
     }
     row.last().copied().unwrap_or(0)
+}
+
+/// A text from a file as a message may quote it: of bounded length, and on one line.
+pub(crate) fn shortened(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut short: String = text.chars().take(LONGEST).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    if short.contains(char::is_control) {
+        short = short.escape_debug().to_string();
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_found() {
+        let names = ["listen", "chunk_size", "daemon"];
+        assert_eq!(nearest("lisen", &names), Some("listen"));
+        assert_eq!(nearest("chunksize", &names), Some("chunk_size"));
+        assert_eq!(nearest("deamon", &["dash", "daemon"]), Some("daemon"));
+        assert_eq!(nearest("zzz", &names), None);
+        assert_eq!(nearest(&"listen".repeat(20), &names), None);
+        assert_eq!(nearest("a", &[]), None);
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_controls_escaped() {
+        assert_eq!(shortened("on"), "on");
+        assert_eq!(shortened("a\nb"), "a\\nb");
+        assert_eq!(shortened(&"ä".repeat(100)), format!("{}…", "ä".repeat(80)));
+    }
+
+    #[test]
+    fn one_line_names_what_is_not_applied() {
+        let finding = |path: &str, state, is_default| Finding {
+            position: Position::none(),
+            path: path.to_owned(),
+            value: String::new(),
+            state,
+            is_default,
+        };
+        assert_eq!(not_applied(&[finding("listen", State::Applied, false)]), None);
+        assert_eq!(not_applied(&[finding("hls.enabled", State::NotYet, true)]), None);
+        let findings = [
+            finding("a", State::NotYet, false),
+            finding("c", State::Never("why".to_owned()), false),
+            finding("b", State::NotYet, false),
+            finding("a", State::NotYet, false),
+        ];
+        let line = "accepted, but not applied yet: a, b; never applied: c";
+        assert_eq!(not_applied(&findings).as_deref(), Some(line));
+    }
 }

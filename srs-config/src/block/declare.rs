@@ -58,7 +58,7 @@ macro_rules! block {
         impl $crate::block::Block for $block {
             fn read(
                 &mut self,
-                reading: &mut $crate::load::Reading<'_>,
+                reading: &mut $crate::reading::Reading<'_>,
                 node: Option<&$crate::Directive>,
                 path: &str,
             ) {
@@ -79,29 +79,26 @@ macro_rules! block {
             }
 
             fn describe(path: &str, specs: &mut Vec<$crate::Spec>) {
-                use $crate::block::codec::{self, Codec as _};
+                use $crate::block::codec;
                 let default = Self::default();
-                $(specs.push($crate::Spec {
-                    path: codec::join(path, block!(@name $leaf $($leaf_name)?)),
-                    doc: codec::doc(&[$($leaf_doc),+]),
-                    expects: $codec.expects(),
-                    default: codec::line(&$codec.write(&default.$leaf)),
-                    support: $support,
-                });)*
+                $(specs.push(codec::described(
+                    &$codec,
+                    &default.$leaf,
+                    codec::join(path, block!(@name $leaf $($leaf_name)?)),
+                    codec::doc(&[$($leaf_doc),+]),
+                    $support,
+                ));)*
                 $($(<$inner_type>::describe(
                     &codec::join(path, block!(@name $inner $($inner_name)?)), specs,
                 );)*)?
                 $($(<$list_type>::describe(
                     &codec::join(path, block!(@name $list $($list_name)?)), specs,
                 );)*)?
-                let _ = default;
             }
 
             fn show(&self, out: &mut Vec<$crate::Directive>) {
-                use $crate::block::codec::{self, Codec as _};
-                $(codec::show_leaf(
-                    out, block!(@name $leaf $($leaf_name)?), $codec.write(&self.$leaf),
-                );)*
+                use $crate::block::codec;
+                $(codec::show(&$codec, block!(@name $leaf $($leaf_name)?), &self.$leaf, out);)*
                 $($(codec::show_block(
                     out, block!(@name $inner $($inner_name)?), "", &self.$inner,
                 );)*)?

@@ -6,7 +6,7 @@ mod declare;
 
 use std::ops::{Deref, DerefMut};
 
-use crate::load::Reading;
+use crate::reading::Reading;
 
 /// A block of directives, or the top level of a configuration.
 pub(crate) trait Block: Default {
@@ -28,7 +28,7 @@ pub struct Spec {
     pub path: String,
     /// What it means.
     pub doc: String,
-    /// What its value may be.
+    /// What its value may be, for people.
     pub expects: String,
     /// SRS's default, as it would stand in a file; empty where there is none.
     pub default: String,

@@ -1,12 +1,22 @@
 //! The top level.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{Exporter, HttpApi, HttpServer, Vhost};
+use super::{
+    CircuitBreaker, Exporter, Heartbeat, HttpApi, HttpServer, RtcServer, Rtmps, RtspServer,
+    SrtServer, Stats, StreamCaster, TencentcloudApm, TencentcloudCls, Threads, Vhost,
+};
 use crate::{
     Named,
     Support::*,
-    block::codec::{FilePath, Listen, Maybe, Number, OnOff, OneOf, Or, Text, ports, text},
+    block::{
+        Block,
+        codec::{
+            FilePath, Listen, Maybe, Millis, Number, OnOff, OneOf, Or, Seconds, Text, ms, ports,
+            seconds, text,
+        },
+    },
+    grammar::print,
 };
 
 /// The vhost of clients that name none that is configured.
@@ -43,16 +53,66 @@ block! {
         in_docker: bool = false, OnOff, Same { test: "a_container_gets_no_daemon" };
         /// Whether `daemon` is off in a container.
         disable_daemon_for_docker: bool = true, OnOff, Same { test: "a_container_gets_no_daemon" };
+        /// What is logged, in words that other programs use.
+        srs_log_level_v2: Option<String> = None, Maybe(OneOf(&["trace", "debug", "info", "warn", "error"])), NotYet;
+        /// The directory of the logs of ffmpeg; `/dev/null` for none.
+        ff_log_dir: PathBuf = PathBuf::from("./objs"), FilePath, NotYet;
+        /// What ffmpeg logs.
+        ff_log_level: String = text("info"), Text, NotYet;
+        /// How often the state of a connection is logged.
+        pithy_print_ms: Duration = ms(10_000), Millis(100..=3_600_000), NotYet;
+        /// Whether the end by SIGTERM lets connections end too.
+        force_grace_quit: bool = false, OnOff, NotYet;
+        /// How long the listeners stay open at such an end.
+        grace_start_wait: Duration = ms(2_300), Millis(0..=3_600_000), NotYet;
+        /// How long the process stays after the last connection.
+        grace_final_wait: Duration = ms(3_200), Millis(0..=3_600_000), NotYet;
+        /// Whether the file is read again when it changes.
+        inotify_auto_reload: bool = false, OnOff, NotYet;
+        /// Whether it is in a container, whatever `inotify_auto_reload` says.
+        auto_reload_for_docker: bool = true, OnOff, NotYet;
+        /// Whether clients without an address are served.
+        empty_ip_ok: bool = true, OnOff, Never { why: "every client has an address here" };
+        /// How eagerly the allocator gives memory back.
+        tcmalloc_release_rate: f64 = 0.8, Number(0.0..=10.0), Never { why: "the server doesn't use that allocator" };
+        /// Whether the server asks its makers for a newer version.
+        query_latest_version: bool = false, OnOff, Never { why: "the server asks nobody" };
+        /// When it asks first.
+        first_wait_for_qlv: Duration = seconds(300), Seconds(0.0..=86_400.0), Never { why: "the server asks nobody" };
+        /// Whether the file shows every directive there is.
+        is_full: bool = false, OnOff, Never { why: "it marks a sample, and has no effect in SRS either" };
     }
     blocks {
+        /// RTMP over TLS.
+        rtmps: Rtmps;
         /// The HTTP API.
         http_api: HttpApi;
         /// HTTP: files and live streams.
         http_server: HttpServer;
         /// Metrics for Prometheus.
         exporter: Exporter;
+        /// WebRTC.
+        rtc_server: RtcServer;
+        /// SRT.
+        srt_server: SrtServer;
+        /// RTSP.
+        rtsp_server: RtspServer;
+        /// What another server is told of this one.
+        heartbeat: Heartbeat;
+        /// What the server measures of its machine.
+        stats: Stats;
+        /// What the server leaves out when it has too much to do.
+        circuit_breaker: CircuitBreaker;
+        /// SRS's threads.
+        threads: Threads;
+        /// A log service.
+        tencentcloud_cls: TencentcloudCls;
+        /// A tracing service.
+        tencentcloud_apm: TencentcloudApm;
     }
     named {
+        /// Streams that come by other protocols.
+        stream_casters("stream_caster"): StreamCaster;
         /// The virtual hosts, by name.
         vhosts("vhost"): Vhost;
     }
@@ -74,5 +134,15 @@ impl Config {
     pub fn vhost(&self, name: &str) -> Option<&Named<Vhost>> {
         let find = |name: &str| self.vhosts.iter().find(|vhost| vhost.name == name);
         find(name).or_else(|| find(DEFAULT_VHOST)).filter(|vhost| vhost.enabled)
+    }
+}
+
+/// The whole configuration, defaults too, as a file that is read back to the same. Passwords are
+/// part of it.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut directives = Vec::new();
+        Block::show(self, &mut directives);
+        print(f, &directives, 0)
     }
 }

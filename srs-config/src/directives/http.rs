@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use crate::{
     Support::*,
-    block::codec::{FilePath, Listen, OnOff, Text, ports},
+    block::codec::{FilePath, Listen, OnOff, Secret, Text, ports},
 };
 
 block! {
@@ -34,6 +34,10 @@ block! {
         enabled: bool = false, OnOff, Same { test: "raw_api_is_off_unless_enabled" };
         /// Whether it may reload the configuration.
         allow_reload: bool = false, OnOff, Same { test: "raw_api_reloads_where_allowed" };
+        /// Whether it may tell directives.
+        allow_query: bool = false, OnOff, Never { why: "SRS accepts it, and has turned it off for good" };
+        /// Whether it may change directives.
+        allow_update: bool = false, OnOff, Never { why: "SRS accepts it, and has turned it off for good" };
     }
 }
 
@@ -45,7 +49,7 @@ block! {
         /// The name.
         username: String = String::new(), Text, Same { test: "api_demands_basic_auth" };
         /// The password.
-        password: String = String::new(), Text, Same { test: "api_demands_basic_auth" };
+        password: String = String::new(), Secret, Same { test: "api_demands_basic_auth" };
     }
 }
 

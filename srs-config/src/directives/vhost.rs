@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Play, Publish};
+use super::{
+    Bandcheck, Cluster, Dash, Dvr, Exec, Forward, Hds, Hls, Ingest, Play, Publish, Refer, Rtc,
+    Rtsp, Security, Srt, Transcode,
+};
 use crate::{
     Support::*,
     block::codec::{FilePath, Maybe, Number, OnOff, Text, Words, ms, text},
@@ -35,6 +38,38 @@ block! {
         http_static: HttpStatic;
         /// Whom the server asks and tells of clients.
         http_hooks: HttpHooks;
+        /// HLS.
+        hls: Hls;
+        /// MPEG-DASH.
+        dash: Dash;
+        /// Adobe's HTTP Dynamic Streaming.
+        hds: Hds;
+        /// Recordings.
+        dvr: Dvr;
+        /// WebRTC.
+        rtc: Rtc;
+        /// SRT.
+        srt: Srt;
+        /// RTSP.
+        rtsp: Rtsp;
+        /// Other servers that get every stream.
+        forward: Forward;
+        /// Other servers that share the work.
+        cluster: Cluster;
+        /// Which pages may play and publish.
+        refer: Refer;
+        /// Which addresses may play and publish.
+        security: Security;
+        /// Programs that are run for a stream.
+        exec: Exec;
+        /// A measurement of bandwidth.
+        bandcheck: Bandcheck;
+    }
+    named {
+        /// What ffmpeg makes of streams, by app and stream: all, `app`, or `app/stream`.
+        transcodes("transcode"): Transcode;
+        /// Streams that ffmpeg fetches, by a name of your own.
+        ingests("ingest"): Ingest;
     }
 }
 

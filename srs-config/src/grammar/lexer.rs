@@ -2,7 +2,7 @@
 
 use std::{iter::Peekable, str::Chars, sync::Arc};
 
-use super::{Position, SyntaxError, SyntaxErrorKind};
+use super::{Position, SyntaxError, SyntaxErrorKind, is_space};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Token {
@@ -44,7 +44,7 @@ impl<'a> Lexer<'a> {
         while let Some(&c) = self.chars.peek() {
             if c == '#' {
                 while self.bump().is_some_and(|c| c != '\n') {}
-            } else if c.is_whitespace() {
+            } else if is_space(c) {
                 self.bump();
             } else {
                 break;
@@ -57,47 +57,54 @@ impl<'a> Lexer<'a> {
                 self.bump();
                 Token::Mark(mark)
             }
-            Some(_) => Token::Word(self.word()?),
+            Some('"' | '\'') => Token::Word(self.quoted()?),
+            Some(_) => Token::Word(self.bare()),
         };
         Ok(Some((position, token)))
     }
 
-    /// A word: up to white space or a mark, or all that stands in quotes.
-    fn word(&mut self) -> Result<String, SyntaxError> {
+    /// A word without quotes at its beginning: up to white space, `;` or `{`. As in SRS, quotes
+    /// and `}` within it are part of it.
+    fn bare(&mut self) -> String {
         let mut word = String::new();
-        if let Some(&quote @ ('"' | '\'')) = self.chars.peek() {
-            self.quoted(quote, &mut word)?;
-            return Ok(word);
-        }
         while let Some(&c) = self.chars.peek() {
-            if matches!(c, ';' | '{' | '}') || c.is_whitespace() {
+            if ends_word(c) {
                 break;
             }
             self.bump();
             word.push(c);
         }
-        Ok(word)
+        word
     }
 
-    fn quoted(&mut self, quote: char, word: &mut String) -> Result<(), SyntaxError> {
-        let position = self.position();
-        self.bump();
-        loop {
-            match self.bump() {
-                None => {
-                    let kind = SyntaxErrorKind::QuoteNotClosed(quote);
-                    return Err(SyntaxError { position, kind });
-                }
-                Some(c) if c == quote => return Ok(()),
-                Some('\\') => match self.chars.peek() {
-                    Some(&escaped @ ('"' | '\'' | '\\')) => {
-                        self.bump();
-                        word.push(escaped);
+    /// All that stands in quotes; where one quotation follows upon the other, both. As in SRS, a
+    /// backslash is a character like any other.
+    fn quoted(&mut self) -> Result<String, SyntaxError> {
+        let mut word = String::new();
+        while let Some(&quote @ ('"' | '\'')) = self.chars.peek() {
+            let position = self.position();
+            self.bump();
+            loop {
+                match self.bump() {
+                    Some(c) if c == quote => break,
+                    Some(c) => word.push(c),
+                    None => {
+                        let kind = SyntaxErrorKind::QuoteNotClosed(quote);
+                        return Err(SyntaxError { position, kind });
                     }
-                    _ => word.push('\\'),
-                },
-                Some(c) => word.push(c),
+                }
             }
         }
+        match self.chars.peek() {
+            Some(&c) if !ends_word(c) => {
+                let (position, kind) = (self.position(), SyntaxErrorKind::BehindQuote(c));
+                Err(SyntaxError { position, kind })
+            }
+            _ => Ok(word),
+        }
     }
+}
+
+fn ends_word(c: char) -> bool {
+    matches!(c, ';' | '{') || is_space(c)
 }

@@ -2,10 +2,15 @@
 
 mod lexer;
 mod parser;
+mod printer;
 
 use std::{fmt, sync::Arc};
 
+use crate::report::shortened;
+
+pub(crate) use parser::MAX_LEN;
 pub use parser::parse;
+pub(crate) use printer::print;
 
 /// A place in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,17 +57,31 @@ pub enum SyntaxErrorKind {
     #[error("`{0}` where the name of a directive is due")]
     NameExpected(char),
     /// The text ended within a directive.
-    #[error("`{0}` is not ended: `;` or `{{ … }}` is due")]
+    #[error("`{}` is not ended: `;` or `{{ … }}` is due", shortened(.0))]
     NotEnded(String),
     /// A block was closed before its last directive was ended.
-    #[error("`{0}` is not ended: `;` is due before `}}`")]
+    #[error("`{}` is not ended: `;` is due before `}}`", shortened(.0))]
     NoSemicolon(String),
     /// A block that is not closed before the end.
-    #[error("the block of `{0}` is not closed: `}}` is due")]
+    #[error("the block of `{}` is not closed: `}}` is due", shortened(.0))]
     NotClosed(String),
+    /// A line that ended within a directive.
+    #[error("`{}` is not ended: `;` is due before `{}` on the next line", shortened(.name), shortened(.next))]
+    LineNotEnded {
+        /// The directive.
+        name: String,
+        /// What follows.
+        next: String,
+    },
+    /// A directive whose name is an empty quotation.
+    #[error("an empty name of a directive")]
+    EmptyName,
     /// A quote that is not closed before the end.
     #[error("the quote {0} is not closed")]
     QuoteNotClosed(char),
+    /// Something else than a word's end right after the closing quote.
+    #[error("`{0}` right behind a quote: white space, `;` or `{{` is due")]
+    BehindQuote(char),
     /// Blocks in blocks beyond the limit.
     #[error("blocks lie more than {limit} deep")]
     TooDeep {
@@ -79,6 +98,11 @@ pub enum SyntaxErrorKind {
     },
 }
 
+/// What divides words, as in SRS.
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
@@ -88,10 +112,27 @@ impl fmt::Display for Position {
     }
 }
 
+impl Position {
+    /// A place in no file.
+    pub(crate) fn none() -> Self {
+        Self::of("")
+    }
+
+    /// A place in something that has no lines: a variable of the environment.
+    pub(crate) fn of(name: &str) -> Self {
+        Self { file: name.into(), line: 0, column: 0 }
+    }
+}
+
 impl Directive {
     /// The first argument, or an empty text.
     pub fn arg(&self) -> &str {
         self.args.first().map_or("", String::as_str)
+    }
+
+    /// What follows the name.
+    pub fn args(&self) -> &[String] {
+        &self.args
     }
 
     /// The directives of its block.
