@@ -3,7 +3,10 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -51,6 +54,8 @@ pub struct Shared {
     pub server_id: String,
     /// The id of this process's service, as SRS's API shows it.
     pub service_id: String,
+    /// Connections of publishers and players.
+    connections: AtomicUsize,
     rng: Mutex<fastrand::Rng>,
 }
 
@@ -133,6 +138,7 @@ impl Server {
             service_id,
             vhosts,
             reload,
+            connections: AtomicUsize::new(0),
             rng: Mutex::new(rng),
             tuning,
             hub,
@@ -207,6 +213,14 @@ impl Shared {
         self.vhosts.find(name)
     }
 
+    /// A place for one more publisher or player, if there is one; it is free when this is dropped.
+    fn place(self: &Arc<Self>) -> Option<ConnectionPlace> {
+        let place = ConnectionPlace(self.clone());
+        let before = self.connections.fetch_add(1, Relaxed);
+        let most = self.config().max_connections.unwrap_or(usize::MAX);
+        (before < most).then_some(place)
+    }
+
     /// Reads the configuration again and puts it into force for those who come from now on; who
     /// is there keeps what it came with. Ports stay as they are.
     ///
@@ -232,6 +246,15 @@ impl Shared {
     /// Random bytes for a handshake come from this.
     pub fn new_seed(&self) -> u64 {
         self.rng.lock().unwrap_or_else(PoisonError::into_inner).u64(..)
+    }
+}
+
+/// One of the connections that there may be.
+struct ConnectionPlace(Arc<Shared>);
+
+impl Drop for ConnectionPlace {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Relaxed);
     }
 }
 
@@ -279,6 +302,20 @@ async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, sh
                 continue;
             }
         };
+        let place = match service {
+            // The API stays open: it shows who takes the places.
+            Service::Api(_) => None,
+            Service::Rtmp | Service::Media(_) => match shared.place() {
+                Some(place) => Some(place),
+                None => {
+                    if warned.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+                        warn!("a connection refused: max_connections are there");
+                        warned = Some(Instant::now());
+                    }
+                    continue;
+                }
+            },
+        };
         let shard = match service {
             Service::Api(_) => shards.api(),
             Service::Rtmp | Service::Media(_) => shards.least_loaded(),
@@ -287,6 +324,7 @@ async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, sh
         let span = info_span!("conn", id = %peer.id);
         let (shared, service) = (shared.clone(), service.clone());
         shard.spawn(span, async move {
+            let _place = place;
             match (net::prepare(socket, shared.tuning.send_buffer), service) {
                 (Ok(socket), Service::Rtmp) => rtmp::serve(socket, peer, shared).await,
                 (Ok(socket), Service::Media(router) | Service::Api(router)) => {
@@ -306,8 +344,30 @@ async fn keep_house(shared: Arc<Shared>) {
         let now = Instant::now().into_std();
         shared.hub.handle_timeout(now);
         shared.streams.retain(|key| shared.hub.stream(key).is_some());
+        kick_idle(&shared, now);
         if tick % 10 == 0 {
             shared.clients.sample(now);
+        }
+    }
+}
+
+/// Closes publishers that nobody plays, where their vhost has it so.
+fn kick_idle(shared: &Shared, now: std::time::Instant) {
+    for stream in shared.streams.list() {
+        let limit = stream.vhost.settings.publish.kickoff_for_idle;
+        if limit.is_zero() {
+            continue;
+        }
+        let is_idle = shared
+            .hub
+            .stream(&stream.key)
+            .is_some_and(|stats| stats.is_active() && stats.readers == 0);
+        if stream.idle_for(is_idle, now) < limit {
+            continue;
+        }
+        if let Some(publisher) = stream.publisher().and_then(|id| shared.clients.find(&id)) {
+            warn!(stream = %stream.key, "no player for {} s: the publisher is closed", limit.as_secs_f64());
+            publisher.kick();
         }
     }
 }

@@ -146,6 +146,8 @@ impl Clients {
         now: Instant,
     ) -> ClientGuard {
         stream.joined();
+        let settings = &stream.vhost.settings;
+        link.set_coalescing(!(settings.tcp_nodelay || settings.min_latency));
         let client = Arc::new(Client {
             identity,
             stream,

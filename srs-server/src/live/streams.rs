@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use stream_hub::StreamKey;
@@ -29,6 +29,8 @@ pub struct LiveStream {
     pub since: Instant,
     /// Whether a client was let in: until then nobody is told of the stream.
     is_shown: AtomicBool,
+    /// Since when nobody plays what is published.
+    idle_since: Mutex<Option<Instant>>,
     tc_url: Mutex<String>,
     publisher: Mutex<Option<String>>,
     /// Bytes received from and sent to the clients that have gone.
@@ -58,6 +60,13 @@ impl LiveStream {
     pub(super) fn left(&self, client: &Client) {
         self.gone.0.fetch_add(client.received(), Relaxed);
         self.gone.1.fetch_add(client.sent(), Relaxed);
+    }
+
+    /// Notes whether nobody plays what is published; for how long that has been so.
+    pub fn idle_for(&self, is_idle: bool, now: Instant) -> Duration {
+        let mut since = lock(&self.idle_since);
+        *since = if is_idle { since.or(Some(now)) } else { None };
+        since.map_or(Duration::ZERO, |since| now - since)
     }
 
     /// Notes who publishes now.
@@ -99,6 +108,7 @@ impl Streams {
                     media: MediaInfo::default(),
                     since: now,
                     is_shown: AtomicBool::new(false),
+                    idle_since: Mutex::default(),
                     tc_url: Mutex::default(),
                     publisher: Mutex::default(),
                     gone: Default::default(),

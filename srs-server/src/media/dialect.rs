@@ -173,7 +173,8 @@ mod tests {
         let dialect = Dialect { codecs, ..Dialect::new(MessageStreamId(1), 60_000) };
         let body = Bytes::from_static(body);
         let time = Duration::ZERO;
-        let frame = Frame { kind, time, body, is_join_point: false, config_slot: None };
+        let frame =
+            Frame { kind, time, timestamp: 0, body, is_join_point: false, config_slot: None };
         dialect.body(&frame).map(Cow::into_owned)
     }
 

@@ -15,19 +15,14 @@ pub struct Frame {
     pub kind: TagKind,
     /// Decoding time on the stream's clock, which starts at 0.
     pub time: Duration,
+    /// The timestamp on the wire, milliseconds: of the stream's clock, or as the publisher sent it.
+    pub timestamp: u32,
     /// The FLV tag body, which is the RTMP message payload as well.
     pub body: Bytes,
     /// Whether a viewer can begin here.
     pub is_join_point: bool,
     /// The slot this frame sets, when it is a sequence header or metadata.
     pub config_slot: Option<Slot>,
-}
-
-impl Frame {
-    /// The timestamp on the wire: milliseconds, which wrap at 32 bits (after 49.7 days).
-    pub fn timestamp(&self) -> u32 {
-        self.time.as_millis() as u32
-    }
 }
 
 impl Item for Frame {

@@ -8,14 +8,68 @@ use rtmp_proto::{MediaKind, MediaMessage};
 
 use stream_hub::Slot;
 
-use super::{Frame, MediaInfo, clock::Clock, repair::Repair, slot};
+use super::{Frame, MediaInfo, clock::Clock, mix::Mix, repair::Repair, slot};
 
 /// Audio alone is a place to join when there was no video for this long.
 const VIDEO_GONE: Duration = Duration::from_secs(10);
 
+/// What is mended of a publisher's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IngestOptions {
+    /// Which timestamps players see.
+    pub timestamps: Timestamps,
+    /// Whether metadata with `bravo_atc` asks for [`Timestamps::Original`].
+    pub atc_auto: bool,
+    /// Whether audio and video are put into the order of their timestamps.
+    pub mix_correct: bool,
+    /// Whether a sequence header that says nothing new is left out.
+    pub reduce_sequence_header: bool,
+    /// Whether the video's configuration is read.
+    pub parse_sps: bool,
+    /// Whether NAL units behind start codes are mended.
+    pub annexb: bool,
+}
+
+/// Which timestamps players see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timestamps {
+    /// The stream's clock: from 0, over jumps and returns of the publisher.
+    Clock,
+    /// The publisher's, less its first.
+    FromZero,
+    /// The publisher's.
+    Original,
+}
+
+impl IngestOptions {
+    /// As a vhost has it.
+    pub fn new(vhost: &srs_config::Vhost) -> Self {
+        let (play, publish) = (&vhost.play, &vhost.publish);
+        Self {
+            timestamps: match play.time_jitter.as_str() {
+                _ if play.atc => Timestamps::Original,
+                "off" => Timestamps::Original,
+                "zero" => Timestamps::FromZero,
+                _ => Timestamps::Clock,
+            },
+            atc_auto: play.atc_auto,
+            mix_correct: play.mix_correct,
+            reduce_sequence_header: play.reduce_sequence_header,
+            parse_sps: publish.parse_sps,
+            annexb: publish.try_annexb_first,
+        }
+    }
+}
+
 /// Makes frames of one publisher's messages.
 #[derive(Debug)]
 pub struct Ingest {
+    options: IngestOptions,
+    mix: Mix,
+    /// The publisher's first timestamp of a frame, and its latest.
+    raw: Option<(u32, u32)>,
+    /// The sequence headers in force, where they are compared.
+    headers: Vec<(Slot, Bytes)>,
     clock: Clock,
     /// When the last video frame was, on the stream's clock.
     last_video: Option<Duration>,
@@ -29,8 +83,12 @@ pub struct Ingest {
 
 impl Ingest {
     /// Frames of a publisher that goes on after `resume` on the stream's clock.
-    pub fn new(resume: Option<Duration>) -> Self {
+    pub fn new(options: IngestOptions, resume: Option<Duration>) -> Self {
         Self {
+            options,
+            mix: Mix::default(),
+            raw: None,
+            headers: Vec::new(),
             clock: Clock::new(resume),
             last_video: None,
             first: None,
@@ -41,35 +99,111 @@ impl Ingest {
         }
     }
 
-    /// The frame that `message` is; `None` for one without a body, which says nothing.
-    pub fn frame(
+    /// Takes `message`, and gives the frames that are due to `each`: none for a message without a
+    /// body, which says nothing, or one whose place in the order isn't known yet.
+    ///
+    /// # Errors
+    /// That of `each`.
+    pub fn push<E>(
         &mut self,
         message: MediaMessage,
         now: Instant,
         media: &MediaInfo,
-    ) -> Option<Frame> {
-        let MediaMessage { kind, timestamp, payload: body } = message;
-        if body.is_empty() {
-            return None;
+        mut each: impl FnMut(Frame) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if message.payload.is_empty() {
+            return Ok(());
         }
+        if !self.options.mix_correct || message.kind == MediaKind::Data {
+            return self.frame(message, now, media).map_or(Ok(()), each);
+        }
+        self.mix.push(message);
+        while let Some(message) = self.mix.pop() {
+            self.frame(message, now, media).map_or(Ok(()), &mut each)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the frames that were held back to `each`, since nothing more comes.
+    ///
+    /// # Errors
+    /// That of `each`.
+    pub fn finish<E>(
+        &mut self,
+        now: Instant,
+        media: &MediaInfo,
+        mut each: impl FnMut(Frame) -> Result<(), E>,
+    ) -> Result<(), E> {
+        while let Some(message) = self.mix.first() {
+            self.frame(message, now, media).map_or(Ok(()), &mut each)?;
+        }
+        Ok(())
+    }
+
+    /// The frame that `message` is; `None` for one that is left out.
+    fn frame(&mut self, message: MediaMessage, now: Instant, media: &MediaInfo) -> Option<Frame> {
+        let MediaMessage { kind, timestamp, payload: body } = message;
         self.bytes += body.len() as u64;
-        let frame = match kind {
+        let mut frame = match kind {
             MediaKind::Data => self.script(body),
             MediaKind::Audio => self.audio(timestamp, body, now, media),
             MediaKind::Video => self.video(timestamp, body, now, media),
         };
-        if frame.config_slot.is_none() {
+        if let Some(slot) = frame.config_slot {
+            if self.options.reduce_sequence_header && !self.is_new(slot, &frame.body) {
+                return None;
+            }
+        } else {
             let age = frame.time.saturating_sub(*self.first.get_or_insert(frame.time));
             media.note_age(age, self.bytes);
         }
+        frame.timestamp = self.timestamp(&frame, timestamp);
         Some(frame)
     }
 
-    fn script(&self, body: Bytes) -> Frame {
+    /// The timestamp that players see.
+    fn timestamp(&mut self, frame: &Frame, raw: u32) -> u32 {
+        let is_timed = frame.kind != TagKind::Script && frame.config_slot.is_none();
+        if is_timed {
+            self.raw = Some((self.raw.map_or(raw, |(first, _)| first), raw));
+        }
+        // Configuration belongs where the frames are, whatever its own timestamp.
+        let (first, latest) = self.raw.unwrap_or((raw, raw));
+        match self.options.timestamps {
+            // It wraps at 32 bits, after 49.7 days.
+            Timestamps::Clock => frame.time.as_millis() as u32,
+            Timestamps::FromZero => latest.wrapping_sub(first),
+            Timestamps::Original => latest,
+        }
+    }
+
+    /// Whether configuration is another than that in force, which it then is.
+    fn is_new(&mut self, slot: Slot, body: &Bytes) -> bool {
+        if slot == slot::METADATA {
+            return true;
+        }
+        match self.headers.iter_mut().find(|(other, _)| *other == slot) {
+            Some((_, header)) if header == body => false,
+            Some((_, header)) => {
+                header.clone_from(body);
+                true
+            }
+            None => {
+                self.headers.push((slot, body.clone()));
+                true
+            }
+        }
+    }
+
+    fn script(&mut self, body: Bytes) -> Frame {
         let is_metadata = body.starts_with(b"\x02\x00\x0aonMetaData");
+        if is_metadata && self.options.atc_auto && asks_for_atc(&body) {
+            self.options.timestamps = Timestamps::Original;
+        }
         Frame {
             kind: TagKind::Script,
             time: self.clock.current(),
+            timestamp: 0,
             body,
             is_join_point: false,
             config_slot: is_metadata.then_some(slot::METADATA),
@@ -89,19 +223,24 @@ impl Ingest {
         }
         let time = self.clock.time(TagKind::Audio, timestamp, now);
         let alone = self.last_video.is_none_or(|video| time > video + VIDEO_GONE);
-        Frame { kind: TagKind::Audio, time, body, is_join_point: alone, config_slot: None }
+        let kind = TagKind::Audio;
+        Frame { kind, time, timestamp: 0, body, is_join_point: alone, config_slot: None }
     }
 
     fn video(&mut self, timestamp: u32, body: Bytes, now: Instant, media: &MediaInfo) -> Frame {
         let header = VideoTagHeader::decode(&body).ok();
         let body = match header {
-            Some((header, offset)) => self.repair.video(header, offset, body),
-            None => body,
+            Some((header, offset)) if self.options.annexb => {
+                self.repair.video(header, offset, body)
+            }
+            _ => body,
         };
         let slot = header.and_then(|(header, offset)| slot::of_video(header, &body[offset..]));
         if slot == Some(slot::VIDEO) || !self.video_told {
             self.video_told = true;
-            media.note_video(header.map(|(header, offset)| (header, &body[offset..])));
+            // Without its payload a configuration tells no more than the codec.
+            let payload = |offset| if self.options.parse_sps { &body[offset..] } else { &[] };
+            media.note_video(header.map(|(header, offset)| (header, payload(offset))));
         }
         if slot.is_some() {
             return self.config(TagKind::Video, slot, body);
@@ -115,13 +254,22 @@ impl Ingest {
                 && header.is_frame()
                 && slot::video_track(header, &body[offset..]) == 0
         });
-        Frame { kind: TagKind::Video, time, body, is_join_point, config_slot: None }
+        Frame { kind: TagKind::Video, time, timestamp: 0, body, is_join_point, config_slot: None }
     }
 
     fn config(&self, kind: TagKind, config_slot: Option<Slot>, body: Bytes) -> Frame {
         let time = self.clock.current();
-        Frame { kind, time, body, is_join_point: false, config_slot }
+        Frame { kind, time, timestamp: 0, body, is_join_point: false, config_slot }
     }
+}
+
+/// Whether metadata has a property `bravo_atc` that is set: to the text `true`, as encoders do, or
+/// to a boolean.
+fn asks_for_atc(body: &[u8]) -> bool {
+    const NAME: &[u8] = b"\x00\x09bravo_atc";
+    let at = body.windows(NAME.len()).position(|window| window == NAME);
+    let value = at.and_then(|at| body.get(at + NAME.len()..)).unwrap_or_default();
+    value.starts_with(b"\x02\x00\x04true") || value.starts_with(b"\x01\x01")
 }
 
 #[cfg(test)]
@@ -135,15 +283,76 @@ mod tests {
     const AUDIO: &[u8] = &[0xaf, 1, 0x21];
 
     fn frames(messages: &[(MediaKind, u32, &'static [u8])]) -> Vec<Option<Frame>> {
-        let (mut ingest, media) = (Ingest::new(None), MediaInfo::default());
-        let now = Instant::now();
+        frames_by(|_| {}, messages)
+    }
+
+    /// The frames made with options that `change` changed.
+    fn frames_by(
+        change: impl FnOnce(&mut srs_config::Vhost),
+        messages: &[(MediaKind, u32, &'static [u8])],
+    ) -> Vec<Option<Frame>> {
+        let mut vhost = srs_config::Vhost::default();
+        change(&mut vhost);
+        let mut ingest = Ingest::new(IngestOptions::new(&vhost), None);
+        let (media, now) = (MediaInfo::default(), Instant::now());
         messages
             .iter()
             .map(|&(kind, timestamp, body)| {
-                let payload = Bytes::from_static(body);
-                ingest.frame(MediaMessage { kind, timestamp, payload }, now, &media)
+                let message = MediaMessage { kind, timestamp, payload: Bytes::from_static(body) };
+                let mut frame = None;
+                let each = |made| {
+                    frame = Some(made);
+                    Ok::<_, ()>(())
+                };
+                ingest.push(message, now, &media, each).unwrap();
+                frame
             })
             .collect()
+    }
+
+    fn timestamps(frames: &[Option<Frame>]) -> Vec<u32> {
+        frames.iter().flatten().map(|frame| frame.timestamp).collect()
+    }
+
+    #[test]
+    fn players_see_the_clock_or_what_the_publisher_sent() {
+        let messages = [
+            (MediaKind::Video, 0, VIDEO_HEADER),
+            (MediaKind::Video, 70_000, KEYFRAME),
+            (MediaKind::Audio, 0, AUDIO_HEADER),
+            (MediaKind::Audio, 70_023, AUDIO),
+            (MediaKind::Video, 100, KEYFRAME),
+        ];
+        let seen = |change: fn(&mut srs_config::Vhost)| timestamps(&frames_by(change, &messages));
+        assert_eq!(seen(|_| {}), [0, 0, 0, 23, 63]);
+        assert_eq!(seen(|v| v.play.atc = true), [0, 70_000, 70_000, 70_023, 100]);
+        assert_eq!(seen(|v| v.play.time_jitter = "off".into()), [0, 70_000, 70_000, 70_023, 100]);
+        let back = 100_u32.wrapping_sub(70_000);
+        assert_eq!(seen(|v| v.play.time_jitter = "zero".into()), [0, 0, 0, 23, back]);
+    }
+
+    #[test]
+    fn metadata_may_ask_for_the_publishers_timestamps() {
+        const METADATA: &[u8] =
+            b"\x02\x00\x0aonMetaData\x08\0\0\0\x01\0\x09bravo_atc\x02\0\x04true\0\0\x09";
+        let messages = [(MediaKind::Data, 0, METADATA), (MediaKind::Video, 70_000, KEYFRAME)];
+        let seen = |change: fn(&mut srs_config::Vhost)| timestamps(&frames_by(change, &messages));
+        assert_eq!(seen(|_| {}), [0, 0]);
+        assert_eq!(seen(|v| v.play.atc_auto = true), [0, 70_000]);
+    }
+
+    #[test]
+    fn a_sequence_header_that_says_nothing_new_may_be_left_out() {
+        const OTHER: &[u8] = &[0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x20, 0xff, 0xe0, 0];
+        let messages =
+            [VIDEO_HEADER, VIDEO_HEADER, AUDIO_HEADER, OTHER, OTHER, VIDEO_HEADER].map(|body| {
+                (if body == AUDIO_HEADER { MediaKind::Audio } else { MediaKind::Video }, 0, body)
+            });
+        let sent =
+            |frames: Vec<Option<Frame>>| -> Vec<_> { frames.iter().map(Option::is_some).collect() };
+        assert_eq!(sent(frames(&messages)), [true; 6]);
+        let reduced = frames_by(|v| v.play.reduce_sequence_header = true, &messages);
+        assert_eq!(sent(reduced), [true, false, true, true, false, true]);
     }
 
     fn join_points(messages: &[(MediaKind, u32, &'static [u8])]) -> Vec<bool> {

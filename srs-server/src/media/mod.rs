@@ -6,6 +6,7 @@ mod dialect;
 mod frame;
 mod info;
 mod ingest;
+mod mix;
 mod repair;
 mod slot;
 mod wire;
@@ -14,7 +15,7 @@ pub use codec::{AudioInfo, VideoInfo};
 pub use dialect::{Codecs, Dialect};
 pub use frame::Frame;
 pub use info::MediaInfo;
-pub use ingest::Ingest;
+pub use ingest::{Ingest, IngestOptions, Timestamps};
 pub use wire::{FlvTag, RtmpMessage, Wire, register};
 
 #[cfg(test)]
@@ -31,7 +32,8 @@ mod tests {
     #[test]
     fn any_bytes_go_through_or_nowhere() {
         let mut random = fastrand::Rng::with_seed(7);
-        let (mut ingest, media) = (Ingest::new(None), MediaInfo::default());
+        let options = IngestOptions::new(&srs_config::Vhost::default());
+        let (mut ingest, media) = (Ingest::new(options, None), MediaInfo::default());
         let none = Codecs::of(|_| false);
         let all = Dialect::new(MessageStreamId(1), 60_000);
         let dialects =
@@ -58,11 +60,13 @@ mod tests {
             let kind = random.choice(kinds).unwrap_or(MediaKind::Data);
             let message =
                 MediaMessage { kind, timestamp: random.u32(..), payload: Bytes::from(body) };
-            let Some(frame) = ingest.frame(message, Instant::now(), &media) else { continue };
-            for encoder in &mut encoders {
-                encoder.push(TrackId::default(), &frame, &mut Output::new()).unwrap();
-            }
-            flv.push(TrackId::default(), &frame, &mut Output::new()).unwrap();
+            let each = |frame| {
+                for encoder in &mut encoders {
+                    encoder.push(TrackId::default(), &frame, &mut Output::new())?;
+                }
+                flv.push(TrackId::default(), &frame, &mut Output::new())
+            };
+            ingest.push(message, Instant::now(), &media, each).unwrap();
         }
     }
 }

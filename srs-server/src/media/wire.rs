@@ -130,11 +130,11 @@ impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
             self.has_no_video |= frame.kind == TagKind::Video && frame.is_join_point;
             return Ok(());
         };
-        let needed = self.form.encoded_len(frame.timestamp(), &body);
+        let needed = self.form.encoded_len(frame.timestamp, &body);
         if self.slab.capacity() < needed {
             self.slab = BytesMut::with_capacity(SLAB.max(needed));
         }
-        self.form.encode(frame.kind, frame.timestamp(), &body, &mut self.slab)?;
+        self.form.encode(frame.kind, frame.timestamp, &body, &mut self.slab)?;
         let is_audio = frame.kind == TagKind::Audio && frame.config_slot.is_none();
         out.push(Wire {
             bytes: self.slab.split().freeze(),
@@ -192,7 +192,7 @@ mod tests {
         let mut out = Output::new();
         for &(kind, body, is_join_point) in frames {
             let (time, body) = (Duration::ZERO, Bytes::from_static(body));
-            let frame = Frame { kind, time, body, is_join_point, config_slot: None };
+            let frame = Frame { kind, time, timestamp: 0, body, is_join_point, config_slot: None };
             encoder.push(TrackId::default(), &frame, &mut out).unwrap();
         }
         out.drain().map(|message| message.is_join_point).collect()

@@ -27,6 +27,7 @@ pub struct Link {
     sent: AtomicU64,
     send_buffer: AtomicUsize,
     is_doubted: AtomicBool,
+    is_coalescing: AtomicBool,
 }
 
 impl Link {
@@ -43,6 +44,11 @@ impl Link {
     pub fn doubt(&self) {
         self.is_doubted.store(true, Relaxed);
     }
+    /// Lets small packets wait for an acknowledgement (Nagle's algorithm) from the next write on,
+    /// or no longer so.
+    pub fn set_coalescing(&self, is_coalescing: bool) {
+        self.is_coalescing.store(is_coalescing, Relaxed);
+    }
     /// Bounds the kernel's buffer for this client from the next write on.
     pub fn set_send_buffer(&self, bytes: usize) {
         self.send_buffer.store(bytes, Relaxed);
@@ -58,6 +64,7 @@ pub struct Guarded<S> {
     link: Arc<Link>,
     /// The size last asked of the socket; 0 is what it came with.
     send_buffer: usize,
+    is_coalescing: bool,
     write_timeout: Duration,
     blocked: Option<Pin<Box<Sleep>>>,
 }
@@ -65,7 +72,14 @@ pub struct Guarded<S> {
 impl<S> Guarded<S> {
     /// Guards `inner`: a write that is blocked for `write_timeout` fails as `TimedOut`.
     pub fn new(inner: S, write_timeout: Duration) -> Self {
-        Self { inner, link: Arc::default(), send_buffer: 0, write_timeout, blocked: None }
+        Self {
+            inner,
+            link: Arc::default(),
+            send_buffer: 0,
+            is_coalescing: false,
+            write_timeout,
+            blocked: None,
+        }
     }
 
     /// What others see of the connection.
@@ -114,7 +128,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
 }
 
 impl<S: Transport> Guarded<S> {
-    fn resize(&mut self) {
+    /// Sets the socket's options where others were asked for.
+    fn set_options(&mut self) {
+        let is_coalescing = self.link.is_coalescing.load(Relaxed);
+        if is_coalescing != self.is_coalescing {
+            self.is_coalescing = is_coalescing;
+            if let Err(error) = self.inner.set_nodelay(!is_coalescing) {
+                debug!("TCP_NODELAY stays as it is: {error}");
+            }
+        }
         let wanted = self.link.send_buffer.load(Relaxed);
         if wanted != self.send_buffer {
             self.send_buffer = wanted;
@@ -131,7 +153,7 @@ impl<S: Transport> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.resize();
+        self.set_options();
         let result = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.wrote(cx, result)
     }
@@ -141,7 +163,7 @@ impl<S: Transport> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.resize();
+        self.set_options();
         let result = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
         self.wrote(cx, result)
     }

@@ -12,13 +12,19 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A byte stream, with the one socket option that changes while it is open.
+/// A byte stream, with the socket options that change while it is open.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Bounds the memory that the kernel keeps for bytes not yet taken by the client.
     ///
     /// # Errors
     /// The system refuses.
     fn set_send_buffer(&self, bytes: usize) -> io::Result<()>;
+
+    /// Sets whether small packets go out at once (TCP_NODELAY); they do at the start.
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn set_nodelay(&self, is_on: bool) -> io::Result<()>;
 
     /// Whether the peer is known to send no more, even behind bytes that nobody has read.
     fn is_closed_by_peer(&self, cx: &mut Context<'_>) -> bool;
@@ -27,6 +33,10 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 impl Transport for TcpStream {
     fn set_send_buffer(&self, bytes: usize) -> io::Result<()> {
         socket2::SockRef::from(self).set_send_buffer_size(bytes)
+    }
+
+    fn set_nodelay(&self, is_on: bool) -> io::Result<()> {
+        TcpStream::set_nodelay(self, is_on)
     }
 
     fn is_closed_by_peer(&self, cx: &mut Context<'_>) -> bool {
@@ -38,6 +48,10 @@ impl Transport for TcpStream {
 /// A pipe in memory has the bound it was made with.
 impl Transport for DuplexStream {
     fn set_send_buffer(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_nodelay(&self, _: bool) -> io::Result<()> {
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use super::{Asked, ConnectionError, connection::Connection};
 use crate::{
     hooks::Told,
     live::{ClientGuard, ClientKind},
-    media::{Frame, Ingest},
+    media::{Frame, Ingest, IngestOptions},
     net::Transport,
 };
 
@@ -62,7 +62,7 @@ impl Publishing {
         info!(stream = %key, %ip, "publish");
         Ok(Self {
             msid,
-            ingest: Ingest::new(publisher.resume_time()),
+            ingest: Ingest::new(IngestOptions::new(&vhost.settings), publisher.resume_time()),
             publisher: Some(publisher),
             writer,
             client,
@@ -86,12 +86,10 @@ impl Publishing {
         self.last = now;
         self.silence = self.idle_timeout;
         let now = now.into_std();
-        if let Some(frame) = self.ingest.frame(message, now, &self.client.stream.media) {
-            self.writer
-                .push(frame, now)
-                .map_err(|_| ConnectionError::TakenOver(self.client.stream.key.clone()))?;
-        }
-        Ok(())
+        let (writer, stream) = (&mut self.writer, &self.client.stream);
+        self.ingest
+            .push(message, now, &stream.media, |frame| writer.push(frame, now))
+            .map_err(|_| ConnectionError::TakenOver(stream.key.clone()))
     }
 
     /// When the silence of the publisher is too long.
@@ -130,6 +128,9 @@ fn kind(style: PublishStyle) -> ClientKind {
 
 impl Drop for Publishing {
     fn drop(&mut self) {
+        let (now, writer) = (Instant::now().into_std(), &mut self.writer);
+        // Where another publisher took over, nobody wants what is left.
+        let _ = self.ingest.finish(now, &self.client.stream.media, |frame| writer.push(frame, now));
         self.client.stream.unpublished_by(&self.client.identity.id);
     }
 }
