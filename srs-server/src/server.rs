@@ -93,6 +93,8 @@ pub struct Server {
     http: Vec<SocketAddr>,
     api: Vec<SocketAddr>,
     shards: Arc<Shards>,
+    /// Those who accept connections.
+    listeners: JoinSet<()>,
     tasks: JoinSet<()>,
 }
 
@@ -151,6 +153,7 @@ impl Server {
             http: http.iter().map(|bound| bound.address).collect(),
             api: api.iter().map(|bound| bound.address).collect(),
             shards,
+            listeners: JoinSet::new(),
             tasks: JoinSet::new(),
         };
         let media = http::router(server.shared.clone(), http::Site::Media);
@@ -167,7 +170,7 @@ impl Server {
         for Bound { listener, .. } in bound {
             let listener = TcpListener::from_std(listener)?;
             let (shared, shards) = (self.shared.clone(), self.shards.clone());
-            self.tasks.spawn(accept(service.clone(), listener, shared, shards));
+            self.listeners.spawn(accept(service.clone(), listener, shared, shards));
         }
         Ok(())
     }
@@ -189,9 +192,20 @@ impl Server {
         &self.shared
     }
 
+    /// Closes the ports; connections go on.
+    pub async fn stop_listening(&mut self) {
+        self.listeners.shutdown().await;
+    }
+
+    /// How many connections there are that may have media.
+    pub fn connections(&self) -> usize {
+        self.shards.connections()
+    }
+
     /// Closes every connection and ends the server.
     pub async fn shutdown(mut self) {
         // Those who accept connections hold the shards too.
+        self.stop_listening().await;
         self.tasks.shutdown().await;
         let shards = self.shards;
         if let Err(error) = spawn_blocking(move || drop(shards)).await {

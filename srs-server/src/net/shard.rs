@@ -72,6 +72,11 @@ impl Shards {
             .unwrap_or(&self.shards[0])
     }
 
+    /// How many connections there are, those without media aside.
+    pub fn connections(&self) -> usize {
+        self.shards.iter().map(|shard| shard.connections.load(Relaxed)).sum()
+    }
+
     /// The thread for connections that have no media.
     pub fn api(&self) -> &Shard {
         &self.api

@@ -75,9 +75,9 @@ fn a_setting_that_means_nothing_is_named() {
         .env("NO_COLOR", "1")
         .output()
         .unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(255));
     let log = String::from_utf8(output.stderr).unwrap();
-    assert!(log.contains("SRS_LISTEN: `listen rtmp://`: expected [ip:]port"), "{log}");
+    assert!(log.contains("SRS_LISTEN: error: `listen rtmp://`: expected [ip:]port"), "{log}");
 }
 
 #[test]

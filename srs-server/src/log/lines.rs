@@ -1,32 +1,19 @@
-//! The log: standard error, an event a line.
+//! An event a line.
 
 use std::{
     fmt::Write as _,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
 };
-
-use tracing_subscriber::EnvFilter;
 
 /// Longest line, bytes; what a client calls its stream may be longer.
 const MAX_LINE: usize = 4096;
 
-/// Starts the log at the levels that `RUST_LOG` asks for, or else `info`.
-pub fn init() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(ansi)
-        .with_writer(move || Lines { out: io::stderr(), ansi })
-        .init();
-}
-
 /// Takes an event at each write and keeps it on one line, whatever a peer put into it: with a
 /// line break in its name a stream could forge events, with an escape sequence the terminal.
-struct Lines<W> {
-    out: W,
+pub(super) struct Lines<W> {
+    pub(super) out: W,
     /// Escape sequences are ours: the formatter has made the peers' harmless.
-    ansi: bool,
+    pub(super) ansi: bool,
 }
 
 impl<W: Write> Write for Lines<W> {

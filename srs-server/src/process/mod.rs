@@ -1,0 +1,181 @@
+//! The process: where it runs, what it holds, and how it ends.
+
+#[cfg(unix)]
+mod background;
+mod container;
+mod drain;
+mod error;
+mod limits;
+mod pid_file;
+mod signals;
+
+/// What has no meaning elsewhere than on Unix.
+#[cfg(not(unix))]
+mod background {
+    /// There is no background to go to.
+    pub(super) fn go() -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use srs_config::{Config, Loaded, Source};
+use tracing::{error, info, warn};
+
+pub use self::{
+    error::ProcessError,
+    pid_file::{PidFile, PidFileError},
+};
+use self::{
+    limits::raise_open_file_limit,
+    signals::{Signal, Signals},
+};
+use crate::{
+    config::{Reload, Settings},
+    log::Log,
+    server::Server,
+};
+
+/// Runs the server as `loaded` says, which came from `source`, until a signal ends it.
+///
+/// The order matters: paths begin at `work_dir`; what can go wrong is tried before the process
+/// goes to the background, so that who started it is told; only then are there threads.
+///
+/// # Errors
+/// See [`ProcessError`]. Errors are logged too where the log is a file.
+pub fn run(source: Source<'_>, loaded: &Loaded, reload: Reload) -> Result<(), ProcessError> {
+    let config = &loaded.config;
+    change_directory(&config.work_dir)?;
+    make_directories(source, config)?;
+    let log = Log::open(config)?;
+    let pid_file = take_pid_file(source, loaded)?;
+    let in_background = goes_to_the_background(config);
+    if in_background {
+        background::go().map_err(ProcessError::Background)?;
+    }
+    log.start(config);
+    tell(loaded, in_background);
+    let result = match &pid_file {
+        Some(file) => file.write().map_err(ProcessError::from),
+        None => Ok(()),
+    }
+    .and_then(|()| {
+        let mut settings = Settings::new(source, loaded);
+        settings.reload = reload;
+        serve(settings, &log)
+    });
+    if let Err(error) = &result
+        && log.path().is_some()
+    {
+        error!("{error}");
+    }
+    result
+}
+
+fn change_directory(path: &Path) -> Result<(), ProcessError> {
+    std::env::set_current_dir(path)
+        .map_err(|source| ProcessError::WorkDir { path: path.to_owned(), source })
+}
+
+/// Makes the directories that files are to be written to or served from.
+fn make_directories(source: Source<'_>, config: &Config) -> Result<(), ProcessError> {
+    if config.srs_log_tank == "file" {
+        make_parent("srs_log_file", &config.srs_log_file)?;
+    }
+    // Who asked for nothing finds no new directories.
+    if source != Source::ZeroConfig && config.http_server.enabled {
+        make("http_server.dir", &config.http_server.dir)?;
+    }
+    Ok(())
+}
+
+fn make_parent(directive: &'static str, file: &Path) -> Result<(), ProcessError> {
+    file.parent().map_or(Ok(()), |directory| make(directive, directory))
+}
+
+fn make(directive: &'static str, path: &Path) -> Result<(), ProcessError> {
+    fs::create_dir_all(path).map_err(|source| {
+        let path: PathBuf = path.to_owned();
+        ProcessError::Directory { directive, path, source }
+    })
+}
+
+/// Takes the pid file where there is to be one. With a file of configuration the default counts
+/// as asked for; with the environment alone several servers may run in one directory, and those
+/// who didn't ask for a pid file go without.
+fn take_pid_file(source: Source<'_>, loaded: &Loaded) -> Result<Option<PidFile>, ProcessError> {
+    let path = &loaded.config.pid;
+    let is_set = loaded.findings.iter().any(|finding| finding.path == "pid");
+    if source == Source::ZeroConfig && !is_set {
+        return Ok(None);
+    }
+    let taken =
+        make_parent("pid", path).and_then(|()| PidFile::take(path).map_err(ProcessError::from));
+    match taken {
+        Ok(file) => Ok(Some(file)),
+        Err(_) if source == Source::Environment && !is_set => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the server is to go to the background: a container ends with its first process.
+fn goes_to_the_background(config: &Config) -> bool {
+    let in_container = || config.in_docker || container::is_inside();
+    config.daemon && !(config.disable_daemon_for_docker && in_container())
+}
+
+/// Logs what there is to say of the configuration, and where the process runs.
+fn tell(loaded: &Loaded, in_background: bool) {
+    for warning in loaded.problems.iter().filter(|it| it.severity == srs_config::Severity::Warning)
+    {
+        warn!("{warning}");
+    }
+    if loaded.config.daemon && !in_background {
+        info!("runs in a container, and so in the foreground");
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn serve(settings: Settings, log: &Log) -> Result<(), ProcessError> {
+    raise_open_file_limit();
+    // Before the ports open: a signal that comes at once still ends the server cleanly.
+    let mut signals = Signals::install(&settings.config).map_err(ProcessError::Signals)?;
+    let mut server = Server::start(settings)?;
+    loop {
+        match signals.next().await {
+            Signal::Stop(why) => {
+                info!("stops on {why}");
+                break;
+            }
+            Signal::Drain(why) => {
+                info!("stops on {why} when its clients are gone");
+                drain::drain(&mut server, &mut signals, log).await;
+                break;
+            }
+            Signal::ReopenLog => reopen(log),
+            Signal::Reload => reload(&server),
+            Signal::Ignored(name) => info!("{name} has no effect"),
+        }
+    }
+    server.shutdown().await;
+    Ok(())
+}
+
+fn reopen(log: &Log) {
+    match (log.reopen(), log.path()) {
+        (Ok(()), Some(path)) => info!("the log goes on in {}", path.display()),
+        (Ok(()), None) => info!("the log is on the console: nothing to open anew"),
+        (Err(error), _) => error!("{error}; the old one is written on"),
+    }
+}
+
+fn reload(server: &Server) {
+    match server.shared().reload() {
+        Ok(()) => info!("the configuration was read again"),
+        Err(error) => error!("the configuration stays as it was: {error}"),
+    }
+}

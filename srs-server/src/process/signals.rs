@@ -1,0 +1,105 @@
+//! What the process is told by signals.
+
+use std::io;
+
+use srs_config::Config;
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// End at once; why.
+    Stop(&'static str),
+    /// End when the clients are gone; why.
+    Drain(&'static str),
+    /// Read the configuration again.
+    Reload,
+    /// The log's file was moved away.
+    ReopenLog,
+    /// Nothing; which signal.
+    Ignored(&'static str),
+}
+
+#[cfg(unix)]
+pub(super) use self::unix::Signals;
+
+#[cfg(unix)]
+mod unix {
+    use std::time::Duration;
+
+    use nix::unistd::{Pid, getppid};
+    use tokio::{
+        select,
+        signal::unix::{Signal as Stream, SignalKind, signal},
+        time::sleep,
+    };
+
+    use super::{Config, Signal, io};
+
+    /// The signals that the server heeds.
+    #[derive(Debug)]
+    pub(in super::super) struct Signals {
+        terminate: Stream,
+        interrupt: Stream,
+        quit: Stream,
+        hangup: Stream,
+        user1: Stream,
+        user2: Stream,
+        /// The process that this one is to end with.
+        parent: Option<Pid>,
+    }
+
+    impl Signals {
+        /// Heeds signals from now on; they no longer kill.
+        pub(in super::super) fn install(config: &Config) -> io::Result<Self> {
+            Ok(Self {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                quit: signal(SignalKind::quit())?,
+                hangup: signal(SignalKind::hangup())?,
+                user1: signal(SignalKind::user_defined1())?,
+                user2: signal(SignalKind::user_defined2())?,
+                parent: config.asprocess.then(getppid),
+            })
+        }
+
+        /// The next one.
+        pub(in super::super) async fn next(&mut self) -> Signal {
+            select! {
+                _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
+                _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
+                _ = self.quit.recv() => Signal::Drain("SIGQUIT"),
+                _ = self.hangup.recv() => Signal::Reload,
+                _ = self.user1.recv() => Signal::ReopenLog,
+                _ = self.user2.recv() => Signal::Ignored("SIGUSR2"),
+                () = end_of(self.parent) => Signal::Stop("the end of its parent"),
+            }
+        }
+    }
+
+    /// A process whose parent ends gets another.
+    async fn end_of(parent: Option<Pid>) {
+        let Some(parent) = parent else { return std::future::pending().await };
+        while getppid() == parent {
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// The one signal that there is everywhere.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub(super) struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    /// Heeds Ctrl-C.
+    pub(super) fn install(_: &Config) -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    /// The next one.
+    pub(super) async fn next(&mut self) -> Signal {
+        let _ = tokio::signal::ctrl_c().await;
+        Signal::Stop("Ctrl-C")
+    }
+}
