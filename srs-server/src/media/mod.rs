@@ -1,5 +1,6 @@
 //! What the hub carries for this server: frames, and the wire forms made of them once per stream.
 
+mod adts;
 mod clock;
 mod codec;
 mod dialect;
@@ -9,6 +10,10 @@ mod ingest;
 mod mix;
 mod repair;
 mod slot;
+mod sound;
+mod ts;
+mod unit;
+mod wanted;
 mod wire;
 
 pub use codec::{AudioInfo, VideoInfo};
@@ -16,6 +21,8 @@ pub use dialect::{Codecs, Dialect};
 pub use frame::Frame;
 pub use info::MediaInfo;
 pub use ingest::{Ingest, IngestOptions, Timestamps};
+pub use sound::{Aac, AacFrame, Mp3, Mp3Frame};
+pub use ts::{Ts, TsUnit};
 pub use wire::{FlvTag, RtmpMessage, Wire, register};
 
 #[cfg(test)]
@@ -41,6 +48,9 @@ mod tests {
         let mut encoders =
             dialects.map(|dialect| wire::Encoder::new(wire::Rtmp::new(dialect.into())));
         let mut flv = wire::Encoder::new(wire::Flv);
+        let mut ts = ts::TsEncoder::new();
+        let mut aac = sound::SoundEncoder::<Aac>::new();
+        let mut mp3 = sound::SoundEncoder::<Mp3>::new();
         for _ in 0..50_000 {
             let mut body = BytesMut::zeroed(random.usize(1..40));
             random.fill(&mut body);
@@ -51,6 +61,11 @@ mod tests {
                     b"\x90av01\x81",
                     b"\x96\x10",
                     b"\x95\x21",
+                    &[0x17, 0, 0, 0, 0, 1, 0x42, 0, 0x1e, 0xff, 0xe0, 0],
+                    &[0x17, 1, 0, 0, 0, 0, 0, 0],
+                    &[0xaf, 0, 0x12, 0x10],
+                    &[0xaf, 1],
+                    &[0x2f],
                 ]);
                 let start = start.unwrap_or_default();
                 let len = start.len().min(body.len());
@@ -64,6 +79,10 @@ mod tests {
                 for encoder in &mut encoders {
                     encoder.push(TrackId::default(), &frame, &mut Output::new())?;
                 }
+                // These may refuse the stream.
+                let _ = ts.push(TrackId::default(), &frame, &mut Output::new());
+                let _ = aac.push(TrackId::default(), &frame, &mut Output::new());
+                let _ = mp3.push(TrackId::default(), &frame, &mut Output::new());
                 flv.push(TrackId::default(), &frame, &mut Output::new())
             };
             ingest.push(message, Instant::now(), &media, each).unwrap();

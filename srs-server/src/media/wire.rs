@@ -7,7 +7,11 @@ use flv_mux::TagKind;
 use rtmp_proto::{MediaKind, chunk::MediaEncoder};
 use stream_hub::{Convert, ConvertError, Hub, Item, Lost, Output, Place, Slot, TrackId, Variant};
 
-use super::{Dialect, Frame};
+use super::{
+    Dialect, Frame,
+    sound::{Aac, AacFrame, Mp3, Mp3Frame, SoundEncoder},
+    ts::{TsEncoder, TsUnit},
+};
 
 /// An RTMP message in chunks of type 0 and 3; the variant is a [`Dialect`].
 pub type RtmpMessage = Wire<Rtmp>;
@@ -36,6 +40,14 @@ pub struct Rtmp {
 /// The form of FLV: tags.
 #[derive(Debug)]
 pub struct Flv;
+
+impl<F> Wire<F> {
+    /// What `frame` becomes in a form without configuration of its own.
+    pub(super) fn new(bytes: Bytes, frame: &Frame, is_join_point: bool) -> Self {
+        let &Frame { kind, time, .. } = frame;
+        Self { bytes, kind, time, is_join_point, config_slot: None, form: PhantomData }
+    }
+}
 
 pub(super) trait Form: Send + Sync + 'static {
     /// The frame's body as it goes out; `None` for a frame that is left out.
@@ -103,7 +115,7 @@ impl Form for Flv {
 }
 
 /// Messages of one stream share slabs of this size, so that few of them cost an allocation.
-const SLAB: usize = 32 * 1024;
+pub(super) const SLAB: usize = 32 * 1024;
 
 pub(super) struct Encoder<F> {
     form: F,
@@ -156,6 +168,9 @@ pub fn register(hub: &Hub) {
         Ok(Box::new(Encoder::new(Rtmp::new(variant))))
     });
     hub.register::<Frame, FlvTag>(Place::Inline, |_, _| Ok(Box::new(Encoder::new(Flv))));
+    hub.register::<Frame, TsUnit>(Place::Inline, |_, _| Ok(Box::new(TsEncoder::new())));
+    hub.register::<Frame, AacFrame>(Place::Inline, |_, _| Ok(Box::new(SoundEncoder::<Aac>::new())));
+    hub.register::<Frame, Mp3Frame>(Place::Inline, |_, _| Ok(Box::new(SoundEncoder::<Mp3>::new())));
 }
 
 impl<F> Clone for Wire<F> {
