@@ -6,7 +6,8 @@ use amf0::{Object, Value};
 use bytes::Bytes;
 use rtmp_proto::message::{ControlMessage, Message, SetChunkSize, UserControl};
 use rtmp_proto::{
-    EndReason, MediaKind, MessageStreamId, MessageType, PublishKind, ServerConfig, ServerEvent,
+    EndReason, MediaKind, MessageStreamId, MessageType, PublishKind, PublishStyle, ServerConfig,
+    ServerEvent,
 };
 use support::*;
 
@@ -85,6 +86,7 @@ fn obs_publishes_and_stops() {
         (0, "_result", 6.0, ""),
         (1, "onStatus", 0.0, "NetStream.Unpublish.Success"),
     ]);
+    assert_eq!(server.session.publish_style(), PublishStyle::Fmle);
     // Told once, and the stream is there no more.
     let reason = EndReason::Unpublished;
     assert_eq!(server.events, [ServerEvent::PublishEnded { msid: ONE, reason }]);
@@ -103,6 +105,7 @@ fn haivision_creates_the_stream_before_it_names_it() {
         (1, "onFCPublish", 0.0, "NetStream.Publish.Start"),
         START,
     ]);
+    assert_eq!(server.session.publish_style(), PublishStyle::Haivision);
 }
 
 #[test]
@@ -127,6 +130,7 @@ fn flash_player_publishes_without_fmle_calls() {
     server.accept();
     // Nobody asked for onFCPublish.
     server.answered(&[(0, "_result", 2.0, ""), START]);
+    assert_eq!(server.session.publish_style(), PublishStyle::Flash);
 }
 
 /// A command of the AMF3 type.

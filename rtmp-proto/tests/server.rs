@@ -48,6 +48,41 @@ fn accepting_connect_announces_the_connection() {
 }
 
 #[test]
+fn what_a_connection_announces_may_be_decided_when_it_is_asked_for() {
+    let mut server = Scripted::shaken(ServerConfig::default());
+    server.call(CONTROL, "connect", 1.0, connect_object(), vec![]);
+    server.session.set_chunk_size(4096);
+    server.session.set_windows(100_000, 0);
+    server.accept();
+    assert_eq!(server.sent[0].payload[..], 100_000u32.to_be_bytes());
+    assert_eq!(server.sent[1].payload[..4], 100_000u32.to_be_bytes());
+    assert_eq!(server.sent[2].payload[..], 4096u32.to_be_bytes());
+    server.forget();
+
+    // Later, a new chunk size is told at once, and only if it is new.
+    server.session.set_chunk_size(4096);
+    server.session.set_chunk_size(128);
+    server.session.set_windows(5, 5);
+    server.drain();
+    let sent: Vec<_> = server.sent.iter().map(|m| (m.type_id.0, &m.payload[..])).collect();
+    assert_eq!(sent, [(1, &128u32.to_be_bytes()[..])]);
+    assert_eq!(server.session.media_encoder(ONE).encoded_len(0, 256), 12 + 256 + 1);
+}
+
+#[test]
+fn our_acknowledgements_follow_the_window_that_is_set() {
+    let mut server = Scripted::shaken(ServerConfig::default());
+    server.session.set_windows(2_500_000, 1_000);
+    server.call(CONTROL, "connect", 1.0, connect_object(), vec![]);
+    server.accept();
+    server.forget();
+    for transaction in 2..40 {
+        server.call(CONTROL, "getStreamLength", f64::from(transaction), Value::Null, vec![]);
+    }
+    assert!(server.sent.iter().any(|message| message.type_id.0 == 3));
+}
+
+#[test]
 fn an_fmle_publish_from_start_to_end_and_again() {
     let mut server = Scripted::connected();
     server.forget();
