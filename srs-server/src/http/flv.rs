@@ -27,6 +27,7 @@ use tracing::{Span, info, warn};
 
 use super::Connection;
 use crate::{
+    hooks::{ConnectionFacts, HookSession, StreamFacts, Told},
     live::{ClientGuard, ClientKind, Identity},
     media::FlvTag,
     rtmp::read_options,
@@ -74,6 +75,34 @@ async fn play(
         return (StatusCode::NOT_FOUND, format!("no vhost {}\n", address.vhost)).into_response();
     };
     let key = StreamKey::new(&*vhost.name, address.app, address.stream);
+    let now = Instant::now().into_std();
+    let stream = shared.streams.open(&key, &vhost, now, || shared.new_id());
+    let facts = StreamFacts {
+        vhost: vhost.name.clone(),
+        app: key.app().to_owned(),
+        stream: key.name().to_owned(),
+        param: address.param,
+        // As SRS has it: hook servers look for an app in it as in an RTMP client's.
+        tc_url: format!("rtmp://{}/{}", vhost.name, key.app()),
+        page_url: text(header::REFERER).to_owned(),
+        stream_url: stream.url(),
+        stream_id: stream.id.clone(),
+    };
+    let hooks = shared.hooks.session(
+        &vhost.settings.http_hooks,
+        ConnectionFacts {
+            client_id: connection.id.clone(),
+            ip: connection.ip,
+            link: connection.link.clone(),
+        },
+    );
+    let told = match hooks.play(facts).await {
+        Ok(told) => told,
+        Err(error) => {
+            warn!(stream = %key, "http-flv play denied by a hook server: {error}");
+            return (StatusCode::FORBIDDEN, "denied\n").into_response();
+        }
+    };
     let options = SubscribeOptions { on_unpublish: OnUnpublish::End, ..read_options(&vhost) };
     let reader = match shared.hub.subscribe(&key, options, Some(&connection.group)) {
         Ok(reader) => reader,
@@ -83,7 +112,6 @@ async fn play(
         }
     };
     let now = Instant::now().into_std();
-    let stream = shared.streams.open(&key, &vhost, now, || shared.new_id());
     info!(ip = %connection.ip, stream = %key, "http-flv play");
     let client = shared.clients.join(
         Identity {
@@ -107,6 +135,7 @@ async fn play(
         watch: Some(Box::new(interval(WATCH))),
         queue: VecDeque::new(),
         queued: 0,
+        _told: (told, hooks),
         span: Span::current(),
     };
     (head, Body::new(body)).into_response()
@@ -139,6 +168,8 @@ struct FlvBody {
     /// Tags taken from the ring and not yet given to the connection.
     queue: VecDeque<Bytes>,
     queued: usize,
+    /// Tells the hook servers when the play is over.
+    _told: (Told, HookSession),
     span: Span,
 }
 

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use srs_config::DEFAULT_VHOST;
 use stream_hub::StreamKey;
 
 use super::{Client, Vhost};
@@ -38,6 +39,12 @@ pub struct LiveStream {
 }
 
 impl LiveStream {
+    /// Its identity, `vhost/app/stream`, with the default vhost left out.
+    pub fn url(&self) -> String {
+        let vhost = Some(self.key.vhost()).filter(|&vhost| vhost != DEFAULT_VHOST);
+        format!("{}/{}/{}", vhost.unwrap_or_default(), self.key.app(), self.key.name())
+    }
+
     /// The URL that the latest publisher connected to.
     pub fn tc_url(&self) -> String {
         lock(&self.tc_url).clone()

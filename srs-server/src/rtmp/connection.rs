@@ -28,7 +28,7 @@ use tracing::{debug, info};
 
 use super::{Asked, ConnectionError, play::Playing, publish::Publishing};
 use crate::{
-    hooks::{ConnectionFacts, HookError, HookSession, StreamFacts},
+    hooks::HookSession,
     live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
     media::Codecs,
     net::{Guarded, Transport},
@@ -49,14 +49,14 @@ thread_local! {
 }
 
 pub(super) struct Connection<S> {
-    socket: Guarded<S>,
+    pub(super) socket: Guarded<S>,
     session: ServerSession,
     pub(super) peer: Peer,
     pub(super) shared: Arc<Shared>,
-    connect: Option<Box<Connect>>,
-    /// The vhost's hook servers, once something is published or played; dropped after that, so
-    /// that they are told in the right order.
-    hooks: Option<(Arc<Vhost>, HookSession)>,
+    pub(super) connect: Option<Box<Connect>>,
+    /// The hook servers of the vhosts that the client named: one, or several where its streams
+    /// name others than it connected to.
+    pub(super) hooks: Vec<(Arc<Vhost>, HookSession)>,
     pub(super) publishing: Option<Box<Publishing>>,
     pub(super) playing: Option<Box<Playing>>,
     /// What the session has to say, not yet written.
@@ -78,7 +78,7 @@ impl<S: Transport> Connection<S> {
             peer,
             shared,
             connect: None,
-            hooks: None,
+            hooks: Vec::new(),
             publishing: None,
             playing: None,
             answers: BytesMut::new(),
@@ -289,6 +289,10 @@ impl<S: Transport> Connection<S> {
                 debug!(app = %connect.app, tc_url = %connect.tc_url, "connect");
                 self.announce(&connect);
                 self.connect = Some(connect);
+                if let Err(error) = self.ask_to_connect().await {
+                    self.reject(id, StatusCode::CONNECT_REJECTED, &error);
+                    return Err(error);
+                }
                 self.accept(id);
             }
             ServerEvent::PublishRequested { id, msid, stream_name, .. } => {
@@ -336,72 +340,6 @@ impl<S: Transport> Connection<S> {
             other => debug!("{other:?}"),
         }
         Ok(())
-    }
-
-    /// Begins to publish, once the hook servers allow it: until then nothing of it is seen.
-    async fn publish(
-        &mut self,
-        stream_name: &str,
-        msid: MessageStreamId,
-    ) -> Result<(), ConnectionError> {
-        let asked = self.resolve(stream_name)?;
-        let facts = self.facts(&asked);
-        let told = self.hooks(&asked, &facts).await?.publish(facts).await?;
-        self.publishing = Some(Box::new(Publishing::begin(self, asked, msid, told)?));
-        Ok(())
-    }
-
-    /// Begins to play, once the hook servers allow it.
-    async fn play(
-        &mut self,
-        stream_name: &str,
-        msid: MessageStreamId,
-        duration: f64,
-    ) -> Result<(), ConnectionError> {
-        let asked = self.resolve(stream_name)?;
-        let facts = self.facts(&asked);
-        let told = self.hooks(&asked, &facts).await?.play(facts).await?;
-        self.playing = Some(Box::new(Playing::begin(self, asked, msid, duration, told)?));
-        Ok(())
-    }
-
-    /// The hook servers of the vhost, which allowed the connection.
-    async fn hooks(
-        &mut self,
-        asked: &Asked,
-        facts: &StreamFacts,
-    ) -> Result<&HookSession, ConnectionError> {
-        let vhost = &asked.vhost;
-        if self.hooks.as_ref().is_none_or(|(of, _)| of.name != vhost.name) {
-            let connection = ConnectionFacts {
-                client_id: self.peer.id.clone(),
-                ip: self.peer.address.ip().to_canonical(),
-                link: self.socket.link().clone(),
-            };
-            let session = self.shared.hooks.session(&vhost.settings.http_hooks, connection);
-            session.connect(facts.clone()).await?;
-            self.hooks = Some((vhost.clone(), session));
-        }
-        match &self.hooks {
-            Some((_, session)) => Ok(session),
-            None => Err(HookError::Gone.into()),
-        }
-    }
-
-    /// What the hook servers are told of a stream.
-    fn facts(&self, asked: &Asked) -> StreamFacts {
-        let connect = self.connect.as_deref();
-        let text = |field: fn(&Connect) -> &String| connect.map(field).cloned().unwrap_or_default();
-        StreamFacts {
-            vhost: asked.vhost.name.clone(),
-            app: asked.stream.key.app().to_owned(),
-            stream: asked.stream.key.name().to_owned(),
-            param: asked.param.clone(),
-            tc_url: text(|connect| &connect.tc_url),
-            page_url: text(|connect| &connect.page_url),
-            stream_url: asked.url(),
-            stream_id: asked.stream.id.clone(),
-        }
     }
 
     /// Sets what the client is told of the connection: by the vhost that it connects to, since the
@@ -452,7 +390,7 @@ impl<S: Transport> Connection<S> {
     }
 
     /// The stream that a name means.
-    fn resolve(&self, stream_name: &str) -> Result<Asked, ConnectionError> {
+    pub(super) fn resolve(&self, stream_name: &str) -> Result<Asked, ConnectionError> {
         let address = match &self.connect {
             Some(connect) => connect.resolve(stream_name)?,
             None => url::resolve("", "", stream_name)?,

@@ -1,5 +1,6 @@
 //! RTMP: one connection that publishes, plays, or both.
 
+mod ask;
 mod connection;
 mod error;
 mod play;
@@ -7,7 +8,6 @@ mod publish;
 
 use std::{sync::Arc, time::Duration};
 
-use srs_config::DEFAULT_VHOST;
 use stream_hub::{OnLag, Start, SubscribeOptions, Window};
 use tracing::{info, warn};
 
@@ -36,15 +36,6 @@ struct Asked {
     vhost: Arc<Vhost>,
     /// The query, with its mark.
     param: String,
-}
-
-impl Asked {
-    /// The stream's identity, where the default vhost is left out.
-    fn url(&self) -> String {
-        let vhost = if self.vhost.name == DEFAULT_VHOST { "" } else { &self.vhost.name };
-        let key = &self.stream.key;
-        format!("{vhost}/{}/{}", key.app(), key.name())
-    }
 }
 
 /// SRS's `mw_msgs` where none is configured.

@@ -1,0 +1,106 @@
+//! What hook servers are asked before a client connects, publishes or plays.
+
+use std::sync::Arc;
+
+use rtmp_proto::{Connect, MessageStreamId};
+
+use super::{Asked, ConnectionError, connection::Connection, play::Playing, publish::Publishing};
+use crate::{
+    hooks::{ConnectionFacts, HookSession, StreamFacts},
+    live::Vhost,
+    net::Transport,
+};
+
+impl<S: Transport> Connection<S> {
+    /// Asks whether the client may connect, to the vhost as far as it is known by now.
+    pub(super) async fn ask_to_connect(&mut self) -> Result<(), ConnectionError> {
+        let address = self.connect.as_ref().and_then(|connect| connect.resolve("-").ok());
+        let Some(address) = address else { return Ok(()) };
+        // Whoever names no vhost of ours is refused once it names a stream.
+        let Some(vhost) = self.shared.vhost(&address.vhost) else { return Ok(()) };
+        let facts = StreamFacts {
+            vhost: vhost.name.clone(),
+            app: address.app,
+            param: address.param,
+            ..self.facts()
+        };
+        self.hooks(&vhost, facts).await?;
+        Ok(())
+    }
+
+    /// Begins to publish, once the hook servers allow it: until then nothing of it is seen.
+    pub(super) async fn publish(
+        &mut self,
+        stream_name: &str,
+        msid: MessageStreamId,
+    ) -> Result<(), ConnectionError> {
+        let asked = self.resolve(stream_name)?;
+        let facts = self.facts_of(&asked);
+        let told = self.hooks(&asked.vhost, facts.clone()).await?.publish(facts).await?;
+        self.publishing = Some(Box::new(Publishing::begin(self, asked, msid, told)?));
+        Ok(())
+    }
+
+    /// Begins to play, once the hook servers allow it.
+    pub(super) async fn play(
+        &mut self,
+        stream_name: &str,
+        msid: MessageStreamId,
+        duration: f64,
+    ) -> Result<(), ConnectionError> {
+        let asked = self.resolve(stream_name)?;
+        let facts = self.facts_of(&asked);
+        let told = self.hooks(&asked.vhost, facts.clone()).await?.play(facts).await?;
+        self.playing = Some(Box::new(Playing::begin(self, asked, msid, duration, told)?));
+        Ok(())
+    }
+
+    /// The hook servers of a vhost, once they allow the connection.
+    async fn hooks(
+        &mut self,
+        vhost: &Arc<Vhost>,
+        facts: StreamFacts,
+    ) -> Result<&HookSession, ConnectionError> {
+        let at = match self.hooks.iter().position(|(of, _)| of.name == vhost.name) {
+            Some(at) => at,
+            None => {
+                let connection = ConnectionFacts {
+                    client_id: self.peer.id.clone(),
+                    ip: self.peer.address.ip().to_canonical(),
+                    link: self.socket.link().clone(),
+                };
+                let session = self.shared.hooks.session(&vhost.settings.http_hooks, connection);
+                session.connect(StreamFacts { stream: String::new(), ..facts }).await?;
+                // Few clients name a second vhost, and each viewer has this list.
+                self.hooks.reserve_exact(1);
+                self.hooks.push((vhost.clone(), session));
+                self.hooks.len() - 1
+            }
+        };
+        Ok(&self.hooks[at].1)
+    }
+
+    /// What is told of a stream.
+    fn facts_of(&self, asked: &Asked) -> StreamFacts {
+        StreamFacts {
+            vhost: asked.vhost.name.clone(),
+            app: asked.stream.key.app().to_owned(),
+            stream: asked.stream.key.name().to_owned(),
+            param: asked.param.clone(),
+            stream_url: asked.stream.url(),
+            stream_id: asked.stream.id.clone(),
+            ..self.facts()
+        }
+    }
+
+    /// What is told of the client.
+    fn facts(&self) -> StreamFacts {
+        let connect = self.connect.as_deref();
+        let text = |field: fn(&Connect) -> &String| connect.map(field).cloned().unwrap_or_default();
+        StreamFacts {
+            tc_url: text(|connect| &connect.tc_url),
+            page_url: text(|connect| &connect.page_url),
+            ..StreamFacts::default()
+        }
+    }
+}
