@@ -6,11 +6,13 @@
 mod client;
 mod clips;
 mod ffmpeg;
+mod hook_server;
 mod server;
 
 pub(crate) use client::{RtmpClient, inter_frame, key_frame, video_header};
 pub(crate) use clips::{Clip, clip};
 pub(crate) use ffmpeg::{Ffmpeg, Packet, Version, contents, decoded_hashes, packets};
+pub(crate) use hook_server::{Answer, HookServer};
 pub(crate) use server::{TestDir, TestServer};
 
 use std::{
