@@ -78,6 +78,3 @@ fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Vec<bool> {
     let mut seen = BTreeSet::new();
     names.map(|name| !seen.insert(name)).collect()
 }
-
-#[cfg(test)]
-mod tests;

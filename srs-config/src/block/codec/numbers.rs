@@ -34,19 +34,28 @@ macro_rules! number {
 }
 number!(u8, u32, usize, i64, f64);
 
-/// A time in milliseconds within a range.
+/// A time in milliseconds, which may have a fraction, within a range.
 pub(crate) struct Millis(pub(crate) RangeInclusive<u64>);
+
+const NANOS_PER_MS: f64 = 1e6;
+
+fn ms_range(range: &RangeInclusive<u64>) -> RangeInclusive<Duration> {
+    ms(*range.start())..=ms(*range.end())
+}
 
 impl Codec<Duration> for Millis {
     fn expects(&self) -> String {
         format!("milliseconds from {} to {}", self.0.start(), self.0.end())
     }
     fn read(&self, args: &[&str]) -> Option<Duration> {
-        let ms = one(args)?.parse().ok().filter(|ms| self.0.contains(ms))?;
-        Some(Duration::from_millis(ms))
+        let ms: f64 = one(args)?.parse().ok()?;
+        // By whole nanoseconds, so that what is written is read to the same.
+        let read = Duration::from_nanos((ms * NANOS_PER_MS).round() as u64);
+        let range = ms_range(&self.0);
+        (ms >= 0.0 && range.contains(&read)).then_some(read)
     }
     fn write(&self, value: &Duration) -> Vec<String> {
-        vec![value.as_millis().to_string()]
+        vec![(value.as_nanos() as f64 / NANOS_PER_MS).to_string()]
     }
 }
 
@@ -98,7 +107,13 @@ mod tests {
             assert_eq!(codec.read(&[&codec.write(&read)[0]]), Some(read), "{text}");
         }
         assert_eq!(codec.read(&["9.9"]), Some(ms(9_900)));
-        assert_eq!(Millis(0..=10).read(&["11"]), None);
+        let codec = Millis(0..=10);
+        for wrong in ["11", "10.1", "-1", "NaN", "inf", "1e300", ""] {
+            assert_eq!(codec.read(&[wrong]), None, "{wrong}");
+        }
+        for text in ["10", "2.5", "0.000001", "9.999999"] {
+            assert_eq!(codec.write(&codec.read(&[text]).unwrap()), [text]);
+        }
         assert_eq!(Millis(0..=10).write(&ms(10)), ["10"]);
     }
 }
