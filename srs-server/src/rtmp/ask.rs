@@ -1,15 +1,25 @@
 //! What hook servers are asked before a client connects, publishes or plays.
 
-use std::sync::Arc;
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Poll, ready},
+    time::Duration,
+};
 
 use rtmp_proto::{Connect, MessageStreamId};
+use tokio::{io::AsyncWrite, time::interval};
 
 use super::{Asked, ConnectionError, connection::Connection, play::Playing, publish::Publishing};
 use crate::{
-    hooks::{ConnectionFacts, HookSession, StreamFacts},
+    hooks::{ConnectionFacts, HookError, HookSession, StreamFacts},
     live::Vhost,
     net::Transport,
 };
+
+/// How often it is looked whether a client that waits for an answer is there still.
+const WATCH: Duration = Duration::from_secs(1);
 
 impl<S: Transport> Connection<S> {
     /// Asks whether the client may connect, to the vhost as far as it is known by now.
@@ -36,7 +46,8 @@ impl<S: Transport> Connection<S> {
     ) -> Result<(), ConnectionError> {
         let asked = self.resolve(stream_name)?;
         let facts = self.facts_of(&asked);
-        let told = self.hooks(&asked.vhost, facts.clone()).await?.publish(facts).await?;
+        let question = self.hooks(&asked.vhost, facts.clone()).await?.publish(facts);
+        let told = self.answer(question).await?;
         self.publishing = Some(Box::new(Publishing::begin(self, asked, msid, told)?));
         Ok(())
     }
@@ -50,7 +61,8 @@ impl<S: Transport> Connection<S> {
     ) -> Result<(), ConnectionError> {
         let asked = self.resolve(stream_name)?;
         let facts = self.facts_of(&asked);
-        let told = self.hooks(&asked.vhost, facts.clone()).await?.play(facts).await?;
+        let question = self.hooks(&asked.vhost, facts.clone()).await?.play(facts);
+        let told = self.answer(question).await?;
         self.playing = Some(Box::new(Playing::begin(self, asked, msid, duration, told)?));
         Ok(())
     }
@@ -70,7 +82,8 @@ impl<S: Transport> Connection<S> {
                     link: self.socket.link().clone(),
                 };
                 let session = self.shared.hooks.session(&vhost.settings.http_hooks, connection);
-                session.connect(StreamFacts { stream: String::new(), ..facts }).await?;
+                let question = session.connect(StreamFacts { stream: String::new(), ..facts });
+                self.answer(question).await?;
                 // Few clients name a second vhost, and each viewer has this list.
                 self.hooks.reserve_exact(1);
                 self.hooks.push((vhost.clone(), session));
@@ -78,6 +91,34 @@ impl<S: Transport> Connection<S> {
             }
         };
         Ok(&self.hooks[at].1)
+    }
+
+    /// Waits for an answer. The client is read no further until then, but gets what there is for
+    /// it, and is let go when it goes.
+    async fn answer<T>(
+        &mut self,
+        question: impl Future<Output = Result<T, HookError>>,
+    ) -> Result<T, ConnectionError> {
+        let mut question = pin!(question);
+        let mut watch = interval(WATCH);
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = question.as_mut().poll(cx) {
+                return Poll::Ready(answer.map_err(ConnectionError::from));
+            }
+            if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+                return Poll::Ready(Err(error));
+            }
+            // Behind bytes that nobody reads its end wakes nobody.
+            while watch.poll_tick(cx).is_ready() {
+                self.socket.link().doubt();
+            }
+            let flushed = ready!(Pin::new(&mut self.socket).poll_flush(cx));
+            match flushed {
+                Ok(()) => Poll::Pending,
+                Err(_) => Poll::Ready(Err(ConnectionError::Closed)),
+            }
+        })
+        .await
     }
 
     /// What is told of a stream.

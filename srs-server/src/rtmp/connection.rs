@@ -196,7 +196,7 @@ impl<S: Transport> Connection<S> {
 
     /// Writes what there is: the rest of a message, answers, then media. Ready when the play
     /// has come to its end.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         loop {
             ready!(self.poll_answers(cx))?;
             let Some(playing) = self.playing.as_mut().filter(|playing| !playing.paused) else {

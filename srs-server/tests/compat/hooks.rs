@@ -1,6 +1,7 @@
 //! HTTP callbacks: a hook server sees, and decides, what it does with SRS.
 
 use std::{
+    collections::HashMap,
     net::TcpListener,
     process::ExitStatus,
     thread,
@@ -8,8 +9,8 @@ use std::{
 };
 
 use nix::sys::signal::Signal::SIGTERM;
-use rtmp_proto::{MediaKind, Purpose};
-use serde_json::{Value, json};
+use rtmp_proto::{MediaKind, Purpose, amf0::Value};
+use serde_json::json;
 
 use crate::support::{
     Answer, Clip, Ffmpeg, HookServer, RtmpClient, TestDir, TestServer, clip, key_frame, wait_for,
@@ -142,7 +143,7 @@ fn a_publisher_is_nobody_until_the_hook_says_yes() {
     assert_eq!(player.next().unwrap().2, key_frame(7, 100));
     drop((publisher, player));
     end(&mut server);
-    let of_denied = |call: &Value| call["client_id"] == asked["client_id"];
+    let of_denied = |call: &serde_json::Value| call["client_id"] == asked["client_id"];
     let told: Vec<_> = hooks.calls().into_iter().filter(|call| of_denied(&call.json)).collect();
     let actions: Vec<_> = told.iter().map(|call| call.action()).collect();
     assert_eq!(actions, ["on_connect", "on_publish", "on_close"]);
@@ -354,10 +355,12 @@ fn a_yes_that_comes_too_late_is_taken_back() {
         hooks.wait_for_action("on_publish");
         if ends_server {
             server.signal(SIGTERM);
+            thread::sleep(Duration::from_millis(500));
         } else {
+            // Its connection doesn't wait for the answer.
             publisher.kill();
+            server.wait_for_log("rtmp connection closed by the client");
         }
-        thread::sleep(Duration::from_millis(500));
         hooks.script("/on_publish", Answer::ok("0"));
         let calls = hooks.wait_for(4, |_| true);
         let actions: Vec<_> = calls.iter().map(|call| call.action()).collect();
@@ -368,6 +371,65 @@ fn a_yes_that_comes_too_late_is_taken_back() {
         assert!(server.wait().success());
         assert_eq!(hooks.calls().len(), 4);
     }
+}
+
+/// The connection stays, and so its end is not the publish's.
+#[test]
+fn a_publish_may_end_before_its_connection() {
+    let hooks = HookServer::start();
+    let mut server = server(&hooks, &ALL, "");
+    let mut publisher = RtmpClient::publish(&server.rtmp_url("a"));
+    publisher.command("FCUnpublish", vec![Value::Null, "a".into()]);
+    hooks.wait_for_action("on_unpublish");
+    server.wait_for_log("publish ended by the client");
+    assert_eq!(hooks.actions(), ["on_connect", "on_publish", "on_unpublish"]);
+    drop(publisher);
+    hooks.wait_for_action("on_close");
+    end(&mut server);
+    assert_eq!(hooks.actions(), ["on_connect", "on_publish", "on_unpublish", "on_close"]);
+}
+
+/// Each client of a crowd is asked for and told of once, whatever else is going on.
+#[test]
+fn a_crowd_is_told_of_client_by_client() {
+    let hooks = HookServer::start();
+    let mut server = server(&hooks, &ALL, "");
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    RtmpClient::play(&server.rtmp_url("a"));
+                }
+            });
+        }
+    });
+    end(&mut server);
+    let mut clients: HashMap<String, Vec<String>> = HashMap::new();
+    for call in hooks.calls() {
+        let id = call.json["client_id"].as_str().unwrap().to_owned();
+        clients.entry(id).or_default().push(call.action().to_owned());
+    }
+    assert_eq!(clients.len(), 80);
+    for (id, actions) in clients {
+        assert_eq!(actions, ["on_connect", "on_play", "on_stop", "on_close"], "{id}");
+    }
+}
+
+/// A stream that names another vhost than its connection is that vhost's.
+#[test]
+fn each_vhost_has_its_own_hooks() {
+    let (first, second) = (HookServer::start(), HookServer::start());
+    let other = vhost(&second, &ALL, "").replace("__defaultVhost__", "other");
+    let mut server = TestServer::configured(&format!("{}{other}", vhost(&first, &ALL, "")));
+    drop(RtmpClient::publish(&server.rtmp_url("a?vhost=other")));
+    second.wait_for_action("on_close");
+    end(&mut server);
+    assert_eq!(first.actions(), ["on_connect", "on_close"]);
+    assert_eq!(second.actions(), ["on_connect", "on_publish", "on_unpublish", "on_close"]);
+    for call in second.calls() {
+        assert_eq!(call.json["vhost"], "other");
+    }
+    assert_eq!(second.wait_for_action("on_publish")["stream_url"], "other/live/a");
 }
 
 /// A server whose default vhost calls `hooks` for `events`, each by its name.
