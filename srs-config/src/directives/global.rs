@@ -54,7 +54,7 @@ block! {
         /// Whether `daemon` is off in a container.
         disable_daemon_for_docker: bool = true, OnOff, Same { test: "a_container_gets_no_daemon" };
         /// What is logged, in words that other programs use.
-        srs_log_level_v2: Option<String> = None, Maybe(OneOf(&["trace", "debug", "info", "warn", "error"])), NotYet;
+        srs_log_level_v2: Option<String> = None, Maybe(OneOf(&["trace", "debug", "info", "warn", "error"])), Same { test: "log_level_is_heeded" };
         /// The directory of the logs of ffmpeg; `/dev/null` for none.
         ff_log_dir: PathBuf = PathBuf::from("./objs"), FilePath, NotYet;
         /// What ffmpeg logs.
@@ -62,11 +62,11 @@ block! {
         /// How often the state of a connection is logged.
         pithy_print_ms: Duration = ms(10_000), Millis(100..=3_600_000), NotYet;
         /// Whether the end by SIGTERM lets connections end too.
-        force_grace_quit: bool = false, OnOff, NotYet;
+        force_grace_quit: bool = false, OnOff, Same { test: "force_grace_quit_lets_clients_leave" };
         /// How long the listeners stay open at such an end.
-        grace_start_wait: Duration = ms(2_300), Millis(0..=3_600_000), NotYet;
+        grace_start_wait: Duration = ms(2_300), Millis(0..=3_600_000), Same { test: "sigquit_waits_for_clients" };
         /// How long the process stays after the last connection.
-        grace_final_wait: Duration = ms(3_200), Millis(0..=3_600_000), NotYet;
+        grace_final_wait: Duration = ms(3_200), Millis(0..=3_600_000), Same { test: "sigquit_waits_for_clients" };
         /// Whether the file is read again when it changes.
         inotify_auto_reload: bool = false, OnOff, NotYet;
         /// Whether it is in a container, whatever `inotify_auto_reload` says.

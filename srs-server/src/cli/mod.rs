@@ -62,6 +62,15 @@ enum Conf {
         #[arg(long)]
         json: bool,
     },
+    /// Print the whole configuration that is in force, defaults and passwords too, as a file
+    Show {
+        /// The file of configuration
+        #[arg(short = 'c', value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Take the configuration from the environment alone
+        #[arg(short = 'e')]
+        environment: bool,
+    },
 }
 
 /// Does what the command line says; what the process ends with.
@@ -75,6 +84,9 @@ pub fn run() -> ExitCode {
     }
     match arguments.command {
         Some(Command::Conf(Conf::Check { file, json })) => check(file, json),
+        Some(Command::Conf(Conf::Show { config, environment })) => {
+            show(&Origin::new(config, environment))
+        }
         None => {
             let origin = Origin::new(arguments.config, arguments.environment);
             if arguments.test { test(&origin) } else { serve(origin) }
@@ -91,12 +103,20 @@ fn check(file: PathBuf, json: bool) -> ExitCode {
     }
 }
 
+fn show(origin: &Origin) -> ExitCode {
+    let loaded = origin.load();
+    if tell_errors(&loaded) {
+        return INVALID.into();
+    }
+    print(&loaded.config.to_string())
+}
+
 fn test(origin: &Origin) -> ExitCode {
     let loaded = origin.load();
     for problem in &loaded.problems {
         tell(&report::problem(problem));
     }
-    if let Some(line) = report::not_applied(&loaded) {
+    if let Some(line) = loaded.not_applied() {
         tell(&line);
     }
     match loaded.errors().next() {

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use srs_config::{Loaded, Severity, Source};
+use srs_config::{Loaded, Source};
 use tracing::warn;
 
 use crate::config::Reload;
@@ -33,8 +33,9 @@ enum Kind {
 }
 
 impl Origin {
-    /// What `-c`, `-e` and `SRS_CONFIG_FILE` mean together, as SRS has it.
+    /// What `-c`, `-e`, `SRS_CONFIG_FILE` and `SRS_ENV_ONLY` mean together, as SRS has it.
     pub(super) fn new(file: Option<PathBuf>, environment: bool) -> Self {
+        let environment = environment || std::env::var("SRS_ENV_ONLY").is_ok_and(|on| on == "on");
         let replaced = std::env::var_os("SRS_CONFIG_FILE").filter(|file| !file.is_empty());
         match (environment, replaced.map(PathBuf::from).or(file)) {
             (true, _) => Self::of(Kind::Environment),
@@ -64,7 +65,8 @@ impl Origin {
     pub(super) fn load(&self) -> Loaded {
         let env = |key: &str| std::env::var(key).ok();
         let file = |name: &str| read(&self.dir.join(name));
-        srs_config::load(self.source(), &env, &file)
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        srs_config::load(self.source(), &env, &file).with_variables(names)
     }
 
     /// Reads it again, in a server that runs.
@@ -72,7 +74,7 @@ impl Origin {
         let origin = self.clone();
         Reload::new(move || {
             let loaded = origin.load();
-            for warning in loaded.problems.iter().filter(|it| it.severity == Severity::Warning) {
+            for warning in loaded.warnings() {
                 warn!("{warning}");
             }
             let errors: Vec<String> = loaded.errors().map(ToString::to_string).collect();

@@ -29,19 +29,6 @@ pub(super) fn problem(problem: &Problem) -> String {
     format!("{}: {}: {}", problem.position, severity(problem), problem.text)
 }
 
-/// One line that names the directives that are accepted, but not applied.
-pub(super) fn not_applied(loaded: &Loaded) -> Option<String> {
-    let mut paths: Vec<&str> = loaded
-        .findings
-        .iter()
-        .filter(|finding| finding.state == State::NotYet)
-        .map(|finding| finding.path.as_str())
-        .collect();
-    paths.sort_unstable();
-    paths.dedup();
-    (!paths.is_empty()).then(|| format!("accepted, but not applied yet: {}", paths.join(", ")))
-}
-
 /// A line per directive and problem, in the order of the file, and one of sums.
 pub(super) fn text(loaded: &Loaded) -> String {
     let mut lines: Vec<(&Position, String)> = Vec::new();
@@ -63,7 +50,6 @@ pub(super) fn text(loaded: &Loaded) -> String {
         let verdicts = loaded.findings.iter().filter_map(|finding| verdict(&finding.state));
         verdicts.filter(|(verdict, _)| *verdict == of).count()
     };
-    let problems = |of| loaded.problems.iter().filter(|it| it.severity == of).count();
     let _ = writeln!(
         text,
         "{} applied, {} differ, {} accepted but not applied, {} never applied, {} warnings, {} errors",
@@ -71,8 +57,8 @@ pub(super) fn text(loaded: &Loaded) -> String {
         state("differs"),
         state("accepted but not applied"),
         state("never applied"),
-        problems(Severity::Warning),
-        problems(Severity::Error),
+        loaded.warnings().count(),
+        loaded.errors().count(),
     );
     text
 }
@@ -154,7 +140,7 @@ pub(super) fn json(loaded: &Loaded) -> String {
         directives: directives.collect(),
         problems: problems.collect(),
         errors: loaded.errors().count(),
-        warnings: loaded.problems.len() - loaded.errors().count(),
+        warnings: loaded.warnings().count(),
     };
     serde_json::to_string_pretty(&report).map_or_else(|_| String::new(), |json| json + "\n")
 }

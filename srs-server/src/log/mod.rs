@@ -65,7 +65,7 @@ impl Log {
         let asked = std::env::var("RUST_LOG").ok().filter(|asked| !asked.trim().is_empty());
         let filter = asked
             .and_then(|asked| EnvFilter::try_new(asked).ok())
-            .unwrap_or_else(|| EnvFilter::new(levels(&config.srs_log_level)));
+            .unwrap_or_else(|| EnvFilter::new(levels(config)));
         let clock = match config.utc_time {
             true => Clock::Utc(ChronoUtc::new("%Y-%m-%dT%H:%M:%S%.6fZ".to_owned())),
             false => Clock::Local(ChronoLocal::new("%Y-%m-%dT%H:%M:%S%.6f%:z".to_owned())),
@@ -128,14 +128,20 @@ impl Write for Log {
     }
 }
 
-/// The levels that SRS's word stands for: its `trace` is what every user should see, and `info`
-/// and `verbose` are more. What libraries have to say is of use only where everything is wanted.
-fn levels(word: &str) -> &'static str {
-    match word {
+/// The levels that are asked for, in SRS's words or in everybody's. SRS's own `trace` is what all
+/// users should see, and `info` and `verbose` are more. What libraries have to say is of use only
+/// where everything is wanted.
+fn levels(config: &Config) -> &'static str {
+    const DEBUG: &str = "info,srs_server=debug";
+    const TRACE: &str = "debug,srs_server=trace";
+    let common = config.srs_log_level_v2.as_deref();
+    match common.unwrap_or(&config.srs_log_level) {
         "error" => "error",
         "warn" => "warn",
-        "debug" | "info" => "info,srs_server=debug",
-        "verbose" => "debug,srs_server=trace",
+        "debug" => DEBUG,
+        "info" if common.is_none() => DEBUG,
+        "trace" if common.is_some() => TRACE,
+        "verbose" => TRACE,
         _ => "info",
     }
 }
@@ -159,11 +165,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_word_has_levels_that_are_some() {
-        for word in ["verbose", "info", "trace", "warn", "error"] {
-            assert!(!EnvFilter::new(levels(word)).to_string().is_empty(), "{word}");
-        }
-        assert_eq!(levels("trace"), "info");
+    fn srs_words_for_levels_are_its_own() {
+        let mut config = Config::default();
+        let mut levels_of = |word: &str, common: Option<&str>| {
+            config.srs_log_level = word.to_owned();
+            config.srs_log_level_v2 = common.map(str::to_owned);
+            levels(&config)
+        };
+        assert_eq!(levels_of("verbose", None), "debug,srs_server=trace");
+        assert_eq!(levels_of("info", None), "info,srs_server=debug");
+        assert_eq!(levels_of("trace", None), "info");
+        assert_eq!(levels_of("warn", None), "warn");
+        assert_eq!(levels_of("error", None), "error");
+        assert_eq!(levels_of("error", Some("info")), "info");
+        assert_eq!(levels_of("error", Some("debug")), "info,srs_server=debug");
+        assert_eq!(levels_of("error", Some("trace")), "debug,srs_server=trace");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use srs_config::Config;
 use tokio::{
     select,
     time::{sleep, timeout},
@@ -14,24 +15,22 @@ use super::{
 };
 use crate::{log::Log, server::Server};
 
-/// How long load balancers have to learn that the server goes.
-const START_WAIT: Duration = Duration::from_millis(2300);
-/// How long what was sent last may take on its way.
-const FINAL_WAIT: Duration = Duration::from_millis(3200);
 /// How long clients are waited for.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// Takes no clients any more and waits until those that are there have gone; a signal that ends
 /// the server at once still does.
 pub(super) async fn drain(server: &mut Server, signals: &mut Signals, log: &Log) {
+    let config = server.shared().config();
     select! {
-        () = leave(server) => {}
+        () = leave(server, &config) => {}
         why = stop(signals, log) => info!("stops on {why}"),
     }
 }
 
-async fn leave(server: &mut Server) {
-    sleep(START_WAIT).await;
+async fn leave(server: &mut Server, config: &Config) {
+    // Load balancers learn that the server goes.
+    sleep(config.grace_start_wait).await;
     server.stop_listening().await;
     let gone = timeout(LONGEST, async {
         while server.connections() > 0 {
@@ -42,7 +41,7 @@ async fn leave(server: &mut Server) {
         Ok(()) => info!("all clients are gone"),
         Err(_) => warn!("{} clients are still there and closed", server.connections()),
     }
-    sleep(FINAL_WAIT).await;
+    sleep(config.grace_final_wait).await;
 }
 
 /// Until a signal says that the server is to end at once.

@@ -130,9 +130,11 @@ fn goes_to_the_background(config: &Config) -> bool {
 
 /// Logs what there is to say of the configuration, and where the process runs.
 fn tell(loaded: &Loaded, in_background: bool) {
-    for warning in loaded.problems.iter().filter(|it| it.severity == srs_config::Severity::Warning)
-    {
+    for warning in loaded.warnings() {
         warn!("{warning}");
+    }
+    if let Some(line) = loaded.not_applied() {
+        warn!("{line}");
     }
     if loaded.config.daemon && !in_background {
         info!("runs in a container, and so in the foreground");

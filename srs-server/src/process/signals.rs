@@ -44,6 +44,8 @@ mod unix {
         hangup: Stream,
         user1: Stream,
         user2: Stream,
+        /// Whether SIGTERM lets clients leave.
+        drains: bool,
         /// The process that this one is to end with.
         parent: Option<Pid>,
     }
@@ -58,6 +60,7 @@ mod unix {
                 hangup: signal(SignalKind::hangup())?,
                 user1: signal(SignalKind::user_defined1())?,
                 user2: signal(SignalKind::user_defined2())?,
+                drains: config.force_grace_quit,
                 parent: config.asprocess.then(getppid),
             })
         }
@@ -65,7 +68,10 @@ mod unix {
         /// The next one.
         pub(in super::super) async fn next(&mut self) -> Signal {
             select! {
-                _ = self.terminate.recv() => Signal::Stop("SIGTERM"),
+                _ = self.terminate.recv() => match self.drains {
+                    true => Signal::Drain("SIGTERM"),
+                    false => Signal::Stop("SIGTERM"),
+                },
                 _ = self.interrupt.recv() => Signal::Stop("SIGINT"),
                 _ = self.quit.recv() => Signal::Drain("SIGQUIT"),
                 _ = self.hangup.recv() => Signal::Reload,

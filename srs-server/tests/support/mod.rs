@@ -7,12 +7,14 @@ mod client;
 mod clips;
 mod ffmpeg;
 mod hook_server;
+mod program;
 mod server;
 
 pub(crate) use client::{RtmpClient, inter_frame, key_frame, video_header};
 pub(crate) use clips::{Clip, clip};
 pub(crate) use ffmpeg::{Ffmpeg, Packet, Version, contents, decoded_hashes, packets};
 pub(crate) use hook_server::{Answer, HookServer};
+pub(crate) use program::{Home, Running, free_ports, is_running, port_of, wait_for_port};
 pub(crate) use server::{TestDir, TestServer};
 
 use std::{
