@@ -7,6 +7,7 @@ mod addresses;
 mod amf0_values;
 mod chunks;
 mod codec_records;
+mod config;
 mod enhanced;
 mod files;
 mod flv;
@@ -19,6 +20,7 @@ pub use addresses::{amf3, handshake, url};
 pub use amf0_values::amf0;
 pub use chunks::chunk_stream;
 pub use codec_records::flv_codec_records;
+pub use config::config;
 pub use enhanced::flv_enhanced;
 pub use files::{flv_keyframes, flv_resync};
 pub use flv::flv_demux;
@@ -30,7 +32,7 @@ pub use sessions::{client_session, server_session};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus directory and libFuzzer program.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("amf0", amf0),
     ("flv_demux", flv_demux),
     ("flv_codec_records", flv_codec_records),
@@ -45,4 +47,5 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("amf3", amf3),
     ("url", url),
     ("session_pair", session_pair),
+    ("config", config),
 ];
