@@ -12,3 +12,4 @@ pub mod net;
 pub mod process;
 pub mod rtmp;
 pub mod server;
+pub mod system;

@@ -18,7 +18,7 @@ use tokio::{
     task::{JoinSet, spawn_blocking},
     time::{Instant, interval, sleep},
 };
-use tracing::{debug, info_span, warn};
+use tracing::{Span, debug, info_span, warn};
 
 use crate::{
     config::{Reload, Settings, Tuning},
@@ -28,6 +28,7 @@ use crate::{
     media,
     net::{self, Bound, Shard, Shards},
     rtmp,
+    system::System,
 };
 
 /// How long the end of the server waits for hook servers.
@@ -54,9 +55,21 @@ pub struct Shared {
     pub server_id: String,
     /// The id of this process's service, as SRS's API shows it.
     pub service_id: String,
+    /// Numbers of the process and the machine.
+    pub system: System,
+    last_reload: Mutex<Option<LastReload>>,
     /// Connections of publishers and players.
     connections: AtomicUsize,
     rng: Mutex<fastrand::Rng>,
+}
+
+/// How the configuration was read again the last time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastReload {
+    /// An id of that time.
+    pub id: String,
+    /// What was wrong with it; nothing was changed then.
+    pub error: Option<String>,
 }
 
 /// A connection as it was accepted.
@@ -92,6 +105,7 @@ pub struct Server {
     rtmp: Vec<SocketAddr>,
     http: Vec<SocketAddr>,
     api: Vec<SocketAddr>,
+    exporter: Vec<SocketAddr>,
     shards: Arc<Shards>,
     /// Those who accept connections.
     listeners: JoinSet<()>,
@@ -122,6 +136,10 @@ impl Server {
             true => net::bind("api", &config.http_api.listen, optional.api)?,
             false => Vec::new(),
         };
+        let exporter = match config.exporter.enabled {
+            true => net::bind("exporter", &config.exporter.listen, false)?,
+            false => Vec::new(),
+        };
         if rtmp.is_empty() && http.is_empty() && api.is_empty() {
             return Err(StartError::NothingBound);
         }
@@ -140,6 +158,8 @@ impl Server {
             service_id,
             vhosts,
             reload,
+            system: System::new(),
+            last_reload: Mutex::default(),
             connections: AtomicUsize::new(0),
             rng: Mutex::new(rng),
             tuning,
@@ -152,6 +172,7 @@ impl Server {
             rtmp: rtmp.iter().map(|bound| bound.address).collect(),
             http: http.iter().map(|bound| bound.address).collect(),
             api: api.iter().map(|bound| bound.address).collect(),
+            exporter: exporter.iter().map(|bound| bound.address).collect(),
             shards,
             listeners: JoinSet::new(),
             tasks: JoinSet::new(),
@@ -160,7 +181,15 @@ impl Server {
         let api_routes = http::router(server.shared.clone(), http::Site::Api);
         server.serve(Service::Rtmp, rtmp)?;
         server.serve(Service::Media(media), http)?;
+        let metrics = http::router(server.shared.clone(), http::Site::Metrics);
+        if !api.is_empty() || !exporter.is_empty() {
+            let shared = server.shared.clone();
+            let keep = async move { shared.system.keep().await };
+            server.shards.api().spawn(Span::none(), keep);
+        }
         server.serve(Service::Api(api_routes), api)?;
+        // It has no media either.
+        server.serve(Service::Api(metrics), exporter)?;
         server.tasks.spawn(keep_house(server.shared.clone()));
         server.tasks.spawn(convert(server.shared.clone()));
         Ok(server)
@@ -186,6 +215,10 @@ impl Server {
     /// Where the API is served.
     pub fn api(&self) -> &[SocketAddr] {
         &self.api
+    }
+    /// Where metrics have a port of their own.
+    pub fn exporter(&self) -> &[SocketAddr] {
+        &self.exporter
     }
     /// What the connections share.
     pub fn shared(&self) -> &Arc<Shared> {
@@ -241,6 +274,23 @@ impl Shared {
     /// # Errors
     /// The configuration can't be read or has errors: what they are. Nothing changes then.
     pub fn reload(&self) -> Result<(), String> {
+        let result = self.replace_config();
+        let last = LastReload { id: self.new_id(), error: result.clone().err() };
+        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+        result
+    }
+
+    /// How the configuration was read again the last time; `None` where it never was.
+    pub fn last_reload(&self) -> Option<LastReload> {
+        self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many connections of publishers and players there are.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Relaxed)
+    }
+
+    fn replace_config(&self) -> Result<(), String> {
         let config = self.reload.read()?;
         let before = self.config();
         if (&before.listen, &before.http_api.listen, &before.http_server.listen)
@@ -361,13 +411,15 @@ async fn keep_house(shared: Arc<Shared>) {
         kick_idle(&shared, now);
         if tick % 10 == 0 {
             shared.clients.sample(now);
+            shared.streams.sample(now);
+            shared.vhosts.sample(now);
         }
     }
 }
 
 /// Closes publishers that nobody plays, where their vhost has it so.
 fn kick_idle(shared: &Shared, now: std::time::Instant) {
-    for stream in shared.streams.list() {
+    for stream in shared.streams.page(0, usize::MAX) {
         let limit = stream.vhost.settings.publish.kickoff_for_idle;
         if limit.is_zero() {
             continue;
@@ -379,7 +431,8 @@ fn kick_idle(shared: &Shared, now: std::time::Instant) {
         if stream.idle_for(is_idle, now) < limit {
             continue;
         }
-        if let Some(publisher) = stream.publisher().and_then(|id| shared.clients.find(&id)) {
+        let id = stream.published().client;
+        if let Some(publisher) = id.and_then(|id| shared.clients.find(&id)) {
             warn!(stream = %stream.key, "no player for {} s: the publisher is closed", limit.as_secs_f64());
             publisher.kick();
         }

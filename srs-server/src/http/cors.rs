@@ -1,14 +1,33 @@
 //! Cross-origin requests: players on any page may read what is served here.
 
+use std::sync::Arc;
+
 use axum::{
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-/// Allows any origin, and answers a preflight request without asking the routes.
-pub(super) async fn allow_all(request: Request, next: Next) -> Response {
+use super::Site;
+use crate::server::Shared;
+
+/// Allows any origin, and answers a preflight request without asking the routes, where
+/// `crossdomain` of the port is on.
+pub(super) async fn allow(
+    State((shared, site)): State<(Arc<Shared>, Site)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let config = shared.config();
+    let is_on = match site {
+        Site::Media => config.http_server.crossdomain,
+        Site::Api => config.http_api.crossdomain,
+        Site::Metrics => false,
+    };
+    if !is_on {
+        return next.run(request).await;
+    }
     let mut response = if request.method() == Method::OPTIONS {
         StatusCode::OK.into_response()
     } else {

@@ -3,10 +3,11 @@
 mod api;
 mod cors;
 mod flv;
+mod metrics;
 
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
-use axum::{Router, body::Body, middleware::from_fn};
+use axum::{Router, body::Body, middleware::from_fn_with_state};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use stream_hub::WakeGroup;
@@ -29,6 +30,8 @@ pub enum Site {
     Media,
     /// The API.
     Api,
+    /// Metrics alone.
+    Metrics,
 }
 
 /// What a handler knows of the connection that its request came on.
@@ -76,10 +79,11 @@ pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, rou
 /// The routes of a port.
 pub fn router(shared: Arc<Shared>, site: Site) -> Router {
     match site {
-        Site::Media => flv::router(shared),
-        Site::Api => api::router(shared),
+        Site::Media => flv::router(shared.clone()),
+        Site::Api => api::router(shared.clone()),
+        Site::Metrics => return metrics::router().with_state(shared),
     }
-    .layer(from_fn(cors::allow_all))
+    .layer(from_fn_with_state((shared, site), cors::allow))
 }
 
 /// An error with its causes, which hyper keeps apart.

@@ -1,15 +1,18 @@
 //! The clients that publish or play.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Instant,
 };
 
 use tokio::sync::Notify;
 
-use super::{LiveStream, Rate};
+use super::{LiveStream, Meter, Rate};
 use crate::net::Link;
 
 /// What a client does, with the names that SRS's API has for it.
@@ -75,6 +78,8 @@ pub struct Client {
     link: Arc<Link>,
     /// What its connection had received and sent before.
     before: (u64, u64),
+    /// What of its bytes the meters have.
+    metered: Mutex<(u64, u64)>,
     close: Arc<Notify>,
     rates: Mutex<(Rate, Rate)>,
 }
@@ -116,6 +121,18 @@ impl Client {
         (rates.0.kbps(now, self.received()), rates.1.kbps(now, self.sent()))
     }
 
+    /// Brings what it received and sent meanwhile into the meters.
+    fn meter(&self, all: &Meter) {
+        let mut metered = self.metered.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = (self.received(), self.sent());
+        let before = std::mem::replace(&mut *metered, now);
+        if now != before {
+            for meter in [all, &self.stream.vhost.meter, &self.stream.meter] {
+                meter.add(now.0 - before.0, now.1 - before.1);
+            }
+        }
+    }
+
     fn sample(&self, now: Instant) {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         rates.0.sample(now, self.received());
@@ -127,12 +144,24 @@ impl Client {
 ///
 /// A connection may be two of them, with one id: it publishes one stream and plays another.
 #[derive(Debug, Default, Clone)]
-pub struct Clients(Arc<Mutex<List>>);
+pub struct Clients(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    list: Mutex<List>,
+    meter: Meter,
+    failed: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct List {
     clients: BTreeMap<u64, Arc<Client>>,
+    /// Each client's id and number.
+    by_id: BTreeSet<(String, u64)>,
+    kinds: BTreeMap<&'static str, usize>,
     next: u64,
+    /// When the meters may be brought up to date again.
+    due: Option<Instant>,
 }
 
 impl Clients {
@@ -154,36 +183,89 @@ impl Clients {
             since: now,
             before: (link.received(), link.sent()),
             link,
+            metered: Mutex::default(),
             close,
             rates: Mutex::new((Rate::new(now), Rate::new(now))),
         });
+        for meter in [&self.0.meter, &client.stream.vhost.meter, &client.stream.meter] {
+            meter.joined();
+        }
         let mut list = self.lock();
         let number = list.next;
         list.next += 1;
         list.clients.insert(number, client.clone());
+        list.by_id.insert((client.identity.id.clone(), number));
+        *list.kinds.entry(client.identity.kind.name()).or_default() += 1;
         drop(list);
         ClientGuard { client, clients: self.clone(), number }
     }
 
     /// The client with this id.
     pub fn find(&self, id: &str) -> Option<Arc<Client>> {
-        self.lock().clients.values().find(|client| client.identity.id == id).cloned()
+        let list = self.lock();
+        let (found, number) = list.by_id.range((id.to_owned(), 0)..).next()?;
+        if found != id {
+            return None;
+        }
+        list.clients.get(number).cloned()
     }
 
-    /// All clients, the oldest first.
-    pub fn list(&self) -> Vec<Arc<Client>> {
-        self.lock().clients.values().cloned().collect()
+    /// The clients, the oldest first: `count` of them, behind the first `start`.
+    pub fn page(&self, start: usize, count: usize) -> Vec<Arc<Client>> {
+        self.lock().clients.values().skip(start).take(count).cloned().collect()
     }
 
-    /// Takes a sample of every client's counters for its rates.
-    pub fn sample(&self, now: Instant) {
-        for client in self.list() {
-            client.sample(now);
+    /// What all clients receive and send.
+    pub fn meter(&self) -> &Meter {
+        &self.0.meter
+    }
+
+    /// How many clients of each kind there are now, by the API's names of those that ever were.
+    pub fn kinds(&self) -> BTreeMap<&'static str, usize> {
+        self.lock().kinds.clone()
+    }
+
+    /// How many clients there were so far.
+    pub fn total(&self) -> u64 {
+        self.lock().next
+    }
+
+    /// How many clients ended by an error so far.
+    pub fn failed(&self) -> u64 {
+        self.0.failed.load(Relaxed)
+    }
+
+    /// Notes that a client ended by an error.
+    pub fn note_failed(&self) {
+        self.0.failed.fetch_add(1, Relaxed);
+    }
+
+    /// Brings all meters up to date: of streams, vhosts and the server.
+    ///
+    /// However often it is called, it takes a twentieth of one thread's time at most; called too
+    /// soon again it leaves the meters as they are.
+    pub fn refresh(&self) {
+        let mut list = self.lock();
+        let began = Instant::now();
+        if list.due.is_none_or(|due| began >= due) {
+            for client in list.clients.values() {
+                client.meter(&self.0.meter);
+            }
+            list.due = Some(began + began.elapsed() * 20);
         }
     }
 
+    /// Takes a sample of every client's counters for its rates, and of the server's.
+    pub fn sample(&self, now: Instant) {
+        for client in self.page(0, usize::MAX) {
+            client.sample(now);
+        }
+        self.refresh();
+        self.0.meter.sample(now);
+    }
+
     fn lock(&self) -> MutexGuard<'_, List> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -204,8 +286,20 @@ impl std::ops::Deref for ClientGuard {
 
 impl Drop for ClientGuard {
     fn drop(&mut self) {
-        self.clients.lock().clients.remove(&self.number);
-        self.client.stream.left(&self.client);
+        let client = &self.client;
+        let all = &self.clients.0.meter;
+        {
+            let mut list = self.clients.lock();
+            list.clients.remove(&self.number);
+            list.by_id.remove(&(client.identity.id.clone(), self.number));
+            if let Some(count) = list.kinds.get_mut(client.identity.kind.name()) {
+                *count -= 1;
+            }
+        }
+        client.meter(all);
+        for meter in [all, &client.stream.vhost.meter, &client.stream.meter] {
+            meter.left();
+        }
     }
 }
 
@@ -225,6 +319,7 @@ mod tests {
             id: String::new(),
             name: "v".to_owned(),
             settings: srs_config::Vhost::default(),
+            meter: Arc::default(),
         });
         let join = |name: &str, kind| {
             let key = StreamKey::new("v", "live", name);
@@ -241,12 +336,16 @@ mod tests {
         };
         let publisher = join("a", ClientKind::FmlePublish);
         let player = join("b", ClientKind::RtmpPlay);
-        let names = || clients.list().iter().map(|c| c.stream.id.clone()).collect::<Vec<_>>();
+        let names = || clients.page(0, 9).iter().map(|c| c.stream.id.clone()).collect::<Vec<_>>();
         assert_eq!(names(), ["a", "b"]);
         drop(player);
         assert_eq!(names(), ["a"]);
         assert!(clients.find("same").is_some());
         drop(publisher);
         assert!(clients.find("same").is_none());
+        assert!(clients.find("samer").is_none());
+        assert_eq!(clients.total(), 2);
+        assert_eq!(vhost.meter.clients(), 0);
+        assert_eq!(clients.kinds().values().sum::<usize>(), 0);
     }
 }

@@ -8,8 +8,8 @@ use std::{
 /// How far back a rate looks.
 const WINDOW: Duration = Duration::from_secs(30);
 
-/// A counter's rate over the last 30 s.
-#[derive(Debug)]
+/// A counter's rate over the last 30 s; a new one begins with its first sample.
+#[derive(Debug, Default)]
 pub struct Rate {
     samples: VecDeque<(Instant, u64)>,
 }

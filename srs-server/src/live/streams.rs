@@ -1,10 +1,10 @@
 //! The streams, with what the API tells beyond the hub's own counters.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -12,7 +12,7 @@ use std::{
 use srs_config::DEFAULT_VHOST;
 use stream_hub::StreamKey;
 
-use super::{Client, Vhost};
+use super::{Meter, Vhost};
 use crate::media::MediaInfo;
 
 /// A stream while anybody publishes or plays it.
@@ -26,47 +26,44 @@ pub struct LiveStream {
     pub vhost: Arc<Vhost>,
     /// Codecs and frames.
     pub media: MediaInfo,
-    /// When it came to be.
-    pub since: Instant,
+    /// What its clients receive and send.
+    pub meter: Meter,
     /// Whether a client was let in: until then nobody is told of the stream.
     is_shown: AtomicBool,
+    /// How many streams are shown.
+    shown: Arc<AtomicUsize>,
     /// Since when nobody plays what is published.
     idle_since: Mutex<Option<Instant>>,
-    tc_url: Mutex<String>,
-    publisher: Mutex<Option<String>>,
-    /// Bytes received from and sent to the clients that have gone.
-    gone: (AtomicU64, AtomicU64),
+    published: Mutex<Published>,
+}
+
+/// Who publishes a stream.
+#[derive(Debug, Default, Clone)]
+pub struct Published {
+    /// Whether it is published now.
+    pub is_active: bool,
+    /// The latest publisher's client id; `None` where there was none.
+    pub client: Option<String>,
+    /// The URL that it connected to.
+    pub tc_url: String,
 }
 
 impl LiveStream {
-    /// Its identity, `vhost/app/stream`, with the default vhost left out.
+    /// The stream's identity as URLs of SRS have it: the default vhost is left out.
     pub fn url(&self) -> String {
-        let vhost = Some(self.key.vhost()).filter(|&vhost| vhost != DEFAULT_VHOST);
-        format!("{}/{}/{}", vhost.unwrap_or_default(), self.key.app(), self.key.name())
+        let vhost = if self.key.vhost() == DEFAULT_VHOST { "" } else { self.key.vhost() };
+        format!("{vhost}/{}/{}", self.key.app(), self.key.name())
     }
 
-    /// The URL that the latest publisher connected to.
-    pub fn tc_url(&self) -> String {
-        lock(&self.tc_url).clone()
-    }
-
-    /// The publisher's client id.
-    pub fn publisher(&self) -> Option<String> {
-        lock(&self.publisher).clone()
-    }
-
-    /// Bytes received from and sent to the clients that have gone.
-    pub fn gone(&self) -> (u64, u64) {
-        (self.gone.0.load(Relaxed), self.gone.1.load(Relaxed))
+    /// Who publishes it.
+    pub fn published(&self) -> Published {
+        lock(&self.published).clone()
     }
 
     pub(super) fn joined(&self) {
-        self.is_shown.store(true, Relaxed);
-    }
-
-    pub(super) fn left(&self, client: &Client) {
-        self.gone.0.fetch_add(client.received(), Relaxed);
-        self.gone.1.fetch_add(client.sent(), Relaxed);
+        if !self.is_shown.swap(true, Relaxed) {
+            self.shown.fetch_add(1, Relaxed);
+        }
     }
 
     /// Notes whether nobody plays what is published; for how long that has been so.
@@ -78,23 +75,50 @@ impl LiveStream {
 
     /// Notes who publishes now.
     pub fn published_by(&self, client: &str, tc_url: &str) {
-        tc_url.clone_into(&mut lock(&self.tc_url));
-        *lock(&self.publisher) = Some(client.to_owned());
+        let now = Published {
+            is_active: true,
+            client: Some(client.to_owned()),
+            tc_url: tc_url.to_owned(),
+        };
+        let before = std::mem::replace(&mut *lock(&self.published), now);
+        if !before.is_active {
+            self.vhost.meter.published();
+        }
         self.media.restart();
     }
 
     /// Notes that `client` publishes no more, unless somebody else took over.
     pub fn unpublished_by(&self, client: &str) {
-        let mut publisher = lock(&self.publisher);
-        if publisher.as_deref() == Some(client) {
-            *publisher = None;
+        let mut published = lock(&self.published);
+        if published.is_active && published.client.as_deref() == Some(client) {
+            published.is_active = false;
+            self.vhost.meter.unpublished();
         }
     }
 }
 
-/// All streams by key.
+impl Drop for LiveStream {
+    fn drop(&mut self) {
+        if *self.is_shown.get_mut() {
+            self.shown.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+/// All streams, in the order in which they came.
 #[derive(Debug, Default)]
-pub struct Streams(Mutex<HashMap<StreamKey, Arc<LiveStream>>>);
+pub struct Streams {
+    list: Mutex<List>,
+    shown: Arc<AtomicUsize>,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    streams: BTreeMap<u64, Arc<LiveStream>>,
+    by_key: HashMap<StreamKey, u64>,
+    by_id: HashMap<String, u64>,
+    next: u64,
+}
 
 impl Streams {
     /// The stream, made where there is none; `id` names a new one.
@@ -105,38 +129,74 @@ impl Streams {
         now: Instant,
         id: impl FnOnce() -> String,
     ) -> Arc<LiveStream> {
-        lock(&self.0)
-            .entry(key.clone())
-            .or_insert_with(|| {
-                Arc::new(LiveStream {
-                    id: id(),
-                    key: key.clone(),
-                    vhost: vhost.clone(),
-                    media: MediaInfo::default(),
-                    since: now,
-                    is_shown: AtomicBool::new(false),
-                    idle_since: Mutex::default(),
-                    tc_url: Mutex::default(),
-                    publisher: Mutex::default(),
-                    gone: Default::default(),
-                })
-            })
-            .clone()
+        let mut list = lock(&self.list);
+        if let Some(stream) = list.by_key.get(key).and_then(|number| list.streams.get(number)) {
+            return stream.clone();
+        }
+        let stream = Arc::new(LiveStream {
+            id: id(),
+            key: key.clone(),
+            vhost: vhost.clone(),
+            media: MediaInfo::default(),
+            meter: Meter::new(now),
+            is_shown: AtomicBool::new(false),
+            shown: self.shown.clone(),
+            idle_since: Mutex::default(),
+            published: Mutex::default(),
+        });
+        let number = list.next;
+        list.next += 1;
+        list.by_key.insert(key.clone(), number);
+        list.by_id.insert(stream.id.clone(), number);
+        list.streams.insert(number, stream.clone());
+        stream
     }
 
-    /// All streams that had a client, the oldest first.
-    pub fn list(&self) -> Vec<Arc<LiveStream>> {
-        let streams = lock(&self.0);
-        let shown = streams.values().filter(|stream| stream.is_shown.load(Relaxed));
-        let mut list: Vec<_> = shown.cloned().collect();
-        drop(streams);
-        list.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
-        list
+    /// The streams that had a client, the oldest first: `count` of them, behind the first `start`.
+    pub fn page(&self, start: usize, count: usize) -> Vec<Arc<LiveStream>> {
+        let list = lock(&self.list);
+        let shown = list.streams.values().filter(|stream| stream.is_shown.load(Relaxed));
+        shown.skip(start).take(count).cloned().collect()
+    }
+
+    /// How many streams had a client.
+    pub fn count(&self) -> usize {
+        self.shown.load(Relaxed)
+    }
+
+    /// The stream with this id, if it had a client.
+    pub fn find(&self, id: &str) -> Option<Arc<LiveStream>> {
+        let list = lock(&self.list);
+        let stream = list.streams.get(list.by_id.get(id)?)?;
+        stream.is_shown.load(Relaxed).then(|| stream.clone())
+    }
+
+    /// The stream of this name, if it had a client.
+    pub fn named(&self, key: &StreamKey) -> Option<Arc<LiveStream>> {
+        let list = lock(&self.list);
+        let stream = list.streams.get(list.by_key.get(key)?)?;
+        stream.is_shown.load(Relaxed).then(|| stream.clone())
+    }
+
+    /// Takes a sample of what each stream's clients receive and send.
+    pub fn sample(&self, now: Instant) {
+        for stream in lock(&self.list).streams.values() {
+            stream.meter.sample(now);
+        }
     }
 
     /// Forgets the streams that nobody holds and for which `is_live` is false.
     pub fn retain(&self, is_live: impl Fn(&StreamKey) -> bool) {
-        lock(&self.0).retain(|key, stream| Arc::strong_count(stream) > 1 || is_live(key));
+        let mut list = lock(&self.list);
+        let List { streams, by_key, by_id, .. } = &mut *list;
+        streams.retain(|_, stream| {
+            let stays = Arc::strong_count(stream) > 1 || is_live(&stream.key);
+            if !stays {
+                by_key.remove(&stream.key);
+                by_id.remove(&stream.id);
+            }
+            stays
+        });
     }
 }
 

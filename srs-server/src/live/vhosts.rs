@@ -3,9 +3,12 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Instant,
 };
 
 use srs_config::{Config, DEFAULT_VHOST};
+
+use super::Meter;
 
 /// A virtual host as it is configured now.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub struct Vhost {
     pub name: String,
     /// Its settings.
     pub settings: srs_config::Vhost,
+    /// What its clients receive and send: one for its name as long as the server runs.
+    pub meter: Arc<Meter>,
 }
 
 /// The configuration in force and its vhosts. A reload replaces both; who began before keeps what
@@ -23,7 +28,14 @@ pub struct Vhost {
 #[derive(Debug)]
 pub struct Vhosts {
     current: RwLock<Current>,
-    ids: Mutex<HashMap<String, String>>,
+    known: Mutex<HashMap<String, Known>>,
+}
+
+/// What stays of a vhost, whatever the configuration says.
+#[derive(Debug)]
+struct Known {
+    id: String,
+    meter: Arc<Meter>,
 }
 
 #[derive(Debug, Clone)]
@@ -35,15 +47,15 @@ struct Current {
 impl Vhosts {
     /// The vhosts of `config`; `id` names new ones.
     pub fn new(config: Config, id: impl FnMut() -> String) -> Self {
-        let mut ids = HashMap::new();
-        let current = RwLock::new(Current::new(config, &mut ids, id));
-        Self { current, ids: Mutex::new(ids) }
+        let mut known = HashMap::new();
+        let current = RwLock::new(Current::new(config, &mut known, id));
+        Self { current, known: Mutex::new(known) }
     }
 
     /// Puts another configuration into force for those who come from now on.
     pub fn replace(&self, config: Config, id: impl FnMut() -> String) {
-        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        let current = Current::new(config, &mut ids, id);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = Current::new(config, &mut known, id);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
     }
 
@@ -66,6 +78,13 @@ impl Vhosts {
         vhost.settings.enabled.then(|| vhost.clone())
     }
 
+    /// Takes a sample of what each vhost's clients receive and send.
+    pub fn sample(&self, now: Instant) {
+        for vhost in self.list().iter() {
+            vhost.meter.sample(now);
+        }
+    }
+
     /// Bytes of payload in one RTMP chunk that is sent to clients of `vhost`.
     pub fn chunk_size(&self, vhost: &Vhost) -> u32 {
         vhost.settings.chunk_size.unwrap_or_else(|| self.current().config.chunk_size)
@@ -79,15 +98,21 @@ impl Vhosts {
 impl Current {
     fn new(
         config: Config,
-        ids: &mut HashMap<String, String>,
+        known: &mut HashMap<String, Known>,
         mut id: impl FnMut() -> String,
     ) -> Self {
         let vhosts = config
             .vhosts
             .iter()
             .map(|vhost| {
-                let id = ids.entry(vhost.name.clone()).or_insert_with(&mut id).clone();
-                Arc::new(Vhost { id, name: vhost.name.clone(), settings: vhost.block.clone() })
+                let new = || Known { id: id(), meter: Arc::default() };
+                let known = known.entry(vhost.name.clone()).or_insert_with(new);
+                Arc::new(Vhost {
+                    id: known.id.clone(),
+                    name: vhost.name.clone(),
+                    settings: vhost.block.clone(),
+                    meter: known.meter.clone(),
+                })
             })
             .collect();
         Self { config: Arc::new(config), vhosts }

@@ -95,6 +95,9 @@ impl<S: Transport> Connection<S> {
             error = self.serve() => error,
             () = close.notified() => ConnectionError::Kicked,
         };
+        if error.is_failure() && (self.publishing.is_some() || self.playing.is_some()) {
+            self.shared.clients.note_failed();
+        }
         // Nobody waits for a publisher that was closed on purpose.
         if let (Some(publishing), ConnectionError::Kicked) = (&mut self.publishing, &error) {
             publishing.end();

@@ -60,4 +60,16 @@ impl ConnectionError {
             error => error.to_string(),
         }
     }
+
+    /// Whether something went wrong, rather than that somebody went.
+    pub(super) fn is_failure(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        match self {
+            Self::Closed | Self::Kicked | Self::TakenOver(_) | Self::PlayEnded(_) => false,
+            Self::Io(error) => {
+                !matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
+            }
+            _ => true,
+        }
+    }
 }
