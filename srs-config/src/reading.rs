@@ -15,6 +15,9 @@ use crate::{
 /// Problems that are told; more of them help nobody.
 const MAX_PROBLEMS: usize = 100;
 
+/// Blocks with names: vhosts, and those within them. A vhost takes some KiB.
+const MAX_NAMED: usize = 10_000;
+
 /// Blocks in which SRS looks at nothing but what it knows: what else is there is told, and harms
 /// nobody.
 const UNCHECKED: [&str; 12] = [
@@ -37,13 +40,20 @@ pub(crate) struct Reading<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     /// What the environment says of each path that was asked for.
     variables: BTreeMap<String, Option<(String, String)>>,
+    named: usize,
     pub(crate) findings: Vec<Finding>,
     pub(crate) problems: Vec<Problem>,
 }
 
 impl<'a> Reading<'a> {
     pub(crate) fn new(env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { env, variables: BTreeMap::new(), findings: Vec::new(), problems: Vec::new() }
+        Self {
+            env,
+            variables: BTreeMap::new(),
+            named: 0,
+            findings: Vec::new(),
+            problems: Vec::new(),
+        }
     }
 
     /// The variables that would have been heeded.
@@ -281,6 +291,12 @@ impl<'a> Reading<'a> {
         let path = join(path, name);
         for child in node.map(Directive::children).unwrap_or_default() {
             if child.name == name {
+                if self.named >= MAX_NAMED {
+                    let text = format!("more than {MAX_NAMED} blocks with names");
+                    self.error(&child.position, text);
+                    return;
+                }
+                self.named = self.named.saturating_add(1);
                 self.is_block(child, &path);
                 let mut block = T::default();
                 block.read(self, Some(child), &path);

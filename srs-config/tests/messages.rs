@@ -259,6 +259,15 @@ fn no_more_than_a_hundred_problems_are_told() {
 }
 
 #[test]
+fn no_more_than_ten_thousand_blocks_with_names_are_read() {
+    let text: String = (0..10_001).map(|n| format!("vhost v{n} {{ }}\n")).collect();
+    let loaded = read(&text);
+    let told: Vec<_> = loaded.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["a.conf:10001:1: more than 10000 blocks with names"]);
+    assert_eq!(loaded.config.vhosts.len(), 10_000);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_an_error() {
     let loaded = load(Source::File("a.conf"), &|_| None, &|_| Err("no such file".to_owned()));
     let told: Vec<_> = loaded.errors().map(ToString::to_string).collect();
