@@ -27,6 +27,7 @@ use crate::{
     live::{Clients, Streams, Vhost, Vhosts},
     media,
     net::{self, Bound, Shard, Shards},
+    process::needs_restart,
     rtmp,
     system::System,
 };
@@ -292,11 +293,8 @@ impl Shared {
 
     fn replace_config(&self) -> Result<(), String> {
         let config = self.reload.read()?;
-        let before = self.config();
-        if (&before.listen, &before.http_api.listen, &before.http_server.listen)
-            != (&config.listen, &config.http_api.listen, &config.http_server.listen)
-        {
-            warn!("ports stay as they are until the server starts again");
+        for directive in needs_restart(&self.config(), &config) {
+            warn!("`{directive}` stays as it is until the server starts again");
         }
         self.vhosts.replace(config, || format!("vid-{}", &self.new_id()[..7]));
         Ok(())

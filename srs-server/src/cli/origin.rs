@@ -77,6 +77,9 @@ impl Origin {
             for warning in loaded.warnings() {
                 warn!("{warning}");
             }
+            if let Some(line) = loaded.not_applied() {
+                warn!("{line}");
+            }
             let errors: Vec<String> = loaded.errors().map(ToString::to_string).collect();
             if errors.is_empty() { Ok(loaded.config) } else { Err(errors.join("; ")) }
         })

@@ -1,22 +1,13 @@
 //! The process: where it runs, what it holds, and how it ends.
 
-#[cfg(unix)]
 mod background;
 mod container;
 mod drain;
 mod error;
 mod limits;
 mod pid_file;
+mod restart;
 mod signals;
-
-/// What has no meaning elsewhere than on Unix.
-#[cfg(not(unix))]
-mod background {
-    /// There is no background to go to.
-    pub(super) fn go() -> std::io::Result<()> {
-        Err(std::io::ErrorKind::Unsupported.into())
-    }
-}
 
 use std::{
     fs,
@@ -26,6 +17,7 @@ use std::{
 use srs_config::{Config, Loaded, Source};
 use tracing::{error, info, warn};
 
+pub(crate) use self::restart::needs_restart;
 pub use self::{
     error::ProcessError,
     pid_file::{PidFile, PidFileError},
@@ -125,7 +117,7 @@ fn take_pid_file(source: Source<'_>, loaded: &Loaded) -> Result<Option<PidFile>,
 /// Whether the server is to go to the background: a container ends with its first process.
 fn goes_to_the_background(config: &Config) -> bool {
     let in_container = || config.in_docker || container::is_inside();
-    config.daemon && !(config.disable_daemon_for_docker && in_container())
+    background::IS_THERE && config.daemon && !(config.disable_daemon_for_docker && in_container())
 }
 
 /// Logs what there is to say of the configuration, and where the process runs.
@@ -137,7 +129,9 @@ fn tell(loaded: &Loaded, in_background: bool) {
         warn!("{line}");
     }
     if loaded.config.daemon && !in_background {
-        info!("runs in a container, and so in the foreground");
+        let why =
+            if background::IS_THERE { "in a container" } else { "where there is no background" };
+        info!("runs {why}, and so in the foreground");
     }
 }
 

@@ -5,6 +5,8 @@ use std::io;
 use srs_config::Config;
 
 /// What is to be done.
+// Elsewhere than on Unix there is one signal.
+#[cfg_attr(not(unix), allow(dead_code))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signal {
     /// End at once; why.

@@ -369,6 +369,14 @@ fn sighup_reads_the_configuration_again() {
     publisher.send(MediaKind::Video, 0, key_frame(1, 100));
     assert_eq!(player.next().unwrap().2, key_frame(1, 100));
 
+    // What only a start can change is named.
+    home.write("srs.conf", format!("{right}pid other.pid;"));
+    server.signal(Signal::SIGHUP);
+    server.wait_for("`pid` stays as it is until the server starts again");
+    drop(wait_for("player", Duration::from_secs(5), || {
+        RtmpClient::open(&url, Purpose::play()).ok()
+    }));
+
     server.signal(Signal::SIGUSR2);
     server.wait_for("SIGUSR2 has no effect");
     server.signal(Signal::SIGUSR1);
