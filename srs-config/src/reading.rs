@@ -130,7 +130,7 @@ impl<'a> Reading<'a> {
         if !self.is_laid_out(&all, form, &path) || all.is_empty() {
             return;
         }
-        let read = codec.read_all(&all);
+        let read = self.value(&all, &path, codec);
         let is_default = read.as_ref().is_ok_and(|read| read == value);
         let state = match read {
             Ok(read) => {
@@ -153,6 +153,25 @@ impl<'a> Reading<'a> {
             let (position, path, state) = (directive.position, path.clone(), state.clone());
             self.find(Finding { position, path, value, state, is_default });
         }
+    }
+
+    /// What the directives that count say; else says which of them cannot be read.
+    fn value<T, C: Codec<T>>(
+        &mut self,
+        all: &[Directive],
+        path: &str,
+        codec: &C,
+    ) -> Result<T, usize> {
+        let wrong = match codec.read_all(all) {
+            Ok(read) => return Ok(read),
+            Err(wrong) => wrong,
+        };
+        let directive = all.get(wrong).ok_or(wrong)?;
+        let instead = codec.instead(&directive.args).ok_or(wrong)?;
+        let text = wrong_value(path, Some(directive), codec);
+        let taken = codec.write(&instead).join(" ");
+        self.warning(&directive.position, format!("{text}; taken as {taken}, as SRS does"));
+        Ok(instead)
     }
 
     fn find(&mut self, finding: Finding) {

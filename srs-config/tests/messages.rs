@@ -73,6 +73,24 @@ fn a_wrong_value_is_an_error_that_says_what_is_right() {
 }
 
 #[test]
+fn a_number_that_srs_resets_is_a_warning() {
+    one(
+        "vhost a { rtc { pli_for_rtmp 60; } }",
+        "warning a.conf:1:17: `vhost.rtc.pli_for_rtmp 60`: expected seconds from 0.5 to 30; taken \
+         as 6, as SRS does",
+    );
+    let loaded = read("vhost a { play { mw_msgs 256; } rtc { opus_bitrate 1; aac_bitrate 1; } }");
+    assert_eq!(loaded.errors().count(), 0);
+    let vhost = &loaded.config.vhosts[0];
+    assert_eq!(vhost.play.mw_msgs, Some(128));
+    assert_eq!((vhost.rtc.opus_bitrate, vhost.rtc.aac_bitrate), (48_000, 48_000));
+    one(
+        "vhost a { rtc { pli_for_rtmp soon; } }",
+        "error a.conf:1:17: `vhost.rtc.pli_for_rtmp soon`: expected seconds from 0.5 to 30",
+    );
+}
+
+#[test]
 fn a_wrong_number_of_values_is_an_error() {
     one("listen;", "error a.conf:1:1: `listen` has no value: expected [ip:]port, one or more");
     one("daemon;", "error a.conf:1:1: `daemon` has no value: expected on or off");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Support::*,
-    block::codec::{Millis, Number, OnOff, OneOf, Or, Seconds, ms, seconds, text},
+    block::codec::{Millis, Number, OnOff, OneOf, Or, Reset, Seconds, ms, seconds, text},
 };
 
 block! {
@@ -27,7 +27,7 @@ block! {
         /// Time over which messages are merged into one write; `auto` lets it grow with the load.
         mw_latency: Option<Duration> = Some(ms(350)), Or("auto", Millis(0..=10_000)), Same { test: "mw_latency_350_writes_at_most_four_times_a_second" };
         /// Messages that must wait before they are written; more than this many.
-        mw_msgs: Option<u32> = None, Or("auto", Number(0..=128)), Same { test: "mw_msgs_holds_messages_back" };
+        mw_msgs: Option<u32> = None, Reset(Or("auto", Number(0..=128)), Some(128)), Same { test: "mw_msgs_holds_messages_back" };
         /// Least time between two writes, milliseconds.
         send_min_interval: Duration = ms(0), Millis(0..=10_000), Same { test: "send_min_interval_spaces_writes" };
         /// Whether a sequence header that says nothing new is left out.

@@ -4,7 +4,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     Support::*,
-    block::codec::{FilePath, Listen, Number, OnOff, OneOf, Seconds, Text, ports, seconds, text},
+    block::codec::{
+        FilePath, Listen, Number, OnOff, OneOf, Reset, Seconds, Text, ports, seconds, text,
+    },
 };
 
 block! {
@@ -95,13 +97,13 @@ block! {
         /// Whether supplemental information stays in them.
         keep_avc_nalu_sei: bool = true, OnOff, NotYet;
         /// The bitrate of the Opus in them, bit/s.
-        opus_bitrate: u32 = 48_000, Number(8_000..=320_000), NotYet;
+        opus_bitrate: u32 = 48_000, Reset(Number(8_000..=320_000), 48_000), NotYet;
         /// Whether streams of WebRTC are played as RTMP.
         rtc_to_rtmp: bool = false, OnOff, NotYet;
         /// How often their publishers are asked for a keyframe.
-        pli_for_rtmp: Duration = seconds(6), Seconds(0.5..=30.0), NotYet;
+        pli_for_rtmp: Duration = seconds(6), Reset(Seconds(0.5..=30.0), seconds(6)), NotYet;
         /// The bitrate of the AAC in them, bit/s.
-        aac_bitrate: u32 = 48_000, Number(8_000..=320_000), NotYet;
+        aac_bitrate: u32 = 48_000, Reset(Number(8_000..=320_000), 48_000), NotYet;
         /// Whether the clock rates of the offer hold until a report says better.
         init_rate_from_sdp: bool = false, OnOff, NotYet;
     }

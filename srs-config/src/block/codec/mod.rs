@@ -19,7 +19,7 @@ pub use options::{EngineOption, arguments};
 pub(crate) use rules::Rules;
 pub use rules::{Action, ClientRule, Clients};
 pub(crate) use words::{Commands, FilePath, OnOff, OneOf, Secret, SomeWords, Text, Words, text};
-pub(crate) use wrappers::{Maybe, Or};
+pub(crate) use wrappers::{Maybe, Or, Reset};
 
 /// How a value of type `T` is written in a configuration.
 pub(crate) trait Codec<T> {
@@ -45,6 +45,11 @@ pub(crate) trait Codec<T> {
     /// Whether the value must not be told in reports.
     fn is_secret(&self) -> bool {
         false
+    }
+
+    /// What stands for arguments that are not what is expected, and are no error either.
+    fn instead(&self, _args: &[String]) -> Option<T> {
+        None
     }
 
     /// Reads all directives of this name that count; else says which of them cannot be read.

@@ -38,6 +38,27 @@ impl<T, C: Codec<T>> Codec<Option<T>> for Maybe<C> {
     }
 }
 
+/// What the other codec reads, and else, for a number out of its range, another value: SRS takes
+/// that one, and starts.
+pub(crate) struct Reset<C, T>(pub(crate) C, pub(crate) T);
+
+impl<T: Clone, C: Codec<T>> Codec<T> for Reset<C, T> {
+    fn expects(&self) -> String {
+        self.0.expects()
+    }
+    fn read(&self, args: &[&str]) -> Option<T> {
+        self.0.read(args)
+    }
+    fn write(&self, value: &T) -> Vec<String> {
+        self.0.write(value)
+    }
+    fn instead(&self, args: &[String]) -> Option<T> {
+        let [arg] = args else { return None };
+        let is_number = arg.parse().is_ok_and(|number: f64| number.is_finite() && number >= 0.0);
+        is_number.then(|| self.1.clone())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::Number, *};
@@ -50,6 +71,17 @@ mod tests {
         assert_eq!(codec.read(&["11"]), None);
         assert_eq!(codec.write(&None), ["auto"]);
         assert_eq!(codec.expects(), "a number from 0 to 10, or auto");
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_reset() {
+        let codec = Reset(Number(8..=10_u32), 9);
+        assert_eq!(codec.read(&["11"]), None);
+        assert_eq!(codec.instead(&["11".to_owned()]), Some(9));
+        for wrong in ["-1", "NaN", "inf", "many", ""] {
+            assert_eq!(codec.instead(&[wrong.to_owned()]), None, "{wrong}");
+        }
+        assert_eq!(codec.instead(&[]), None);
     }
 
     #[test]
