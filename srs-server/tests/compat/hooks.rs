@@ -304,11 +304,9 @@ fn calls_share_connections() {
 #[test]
 fn every_end_is_told_exactly_once() {
     let hooks = HookServer::start();
-    let mut server = server(
-        &hooks,
-        &ALL,
-        "publish { firstpkt_timeout 1000; normal_timeout 1000; takeover same; }",
-    );
+    let short = "publish { firstpkt_timeout 1000; }";
+    let silent = vhost(&hooks, &ALL, short).replace("__defaultVhost__", "silent");
+    let mut server = TestServer::configured(&format!("{}{silent}", vhost(&hooks, &ALL, "")));
     // Killed.
     let mut killed = Ffmpeg::publish_forever(&clip(Clip::Avc), &server.rtmp_url("killed"));
     server.wait_for_client("killed", "fmle-publish");
@@ -326,7 +324,7 @@ fn every_end_is_told_exactly_once() {
     flv.wait();
     kicked.wait();
     // Silent for too long.
-    let _silent = RtmpClient::publish(&server.rtmp_url("silent"));
+    let _silent = RtmpClient::publish(&server.rtmp_url("a?vhost=silent"));
     server.wait_for_log("no media message for 1000 ms");
     // Still there when the server ends.
     let _last = Ffmpeg::publish_forever(&clip(Clip::Avc), &server.rtmp_url("last"));
@@ -338,7 +336,8 @@ fn every_end_is_told_exactly_once() {
     for (start, end, count) in [
         ("on_publish", "on_unpublish", 4),
         ("on_play", "on_stop", 3),
-        ("on_connect", "on_close", 6),
+        // The silent one connects to one vhost and publishes to another.
+        ("on_connect", "on_close", 7),
     ] {
         let of = |action: &str| {
             let mut ids: Vec<_> = hooks
@@ -438,6 +437,21 @@ fn crowd(hooks: &HookServer) {
     for (id, actions) in clients {
         assert_eq!(actions, ["on_connect", "on_play", "on_stop", "on_close"], "{id}");
     }
+}
+
+/// As containers are configured: nothing but the environment.
+#[test]
+fn hooks_may_come_from_the_environment() {
+    let hooks = HookServer::start();
+    let mut server = TestServer::start_with(&[
+        ("SRS_VHOST_HTTP_HOOKS_ENABLED", "on"),
+        ("SRS_VHOST_HTTP_HOOKS_ON_PUBLISH", &hooks.url("/on_publish")),
+        ("SRS_VHOST_HTTP_HOOKS_ON_UNPUBLISH", &hooks.url("/on_unpublish")),
+    ]);
+    drop(RtmpClient::publish(&server.rtmp_url("a")));
+    hooks.wait_for_action("on_publish");
+    end(&mut server);
+    assert_eq!(hooks.actions(), ["on_publish", "on_unpublish"]);
 }
 
 /// A stream that names another vhost than its connection is that vhost's.
