@@ -18,7 +18,7 @@ use tokio::{
     task::{JoinSet, spawn_blocking},
     time::{Instant, interval, sleep},
 };
-use tracing::{Span, debug, info_span, warn};
+use tracing::{Span, debug, info, info_span, warn};
 
 use crate::{
     config::{Reload, Settings, Tuning},
@@ -133,10 +133,18 @@ impl Server {
             true => net::bind("http", &config.http_server.listen, optional.http)?,
             false => Vec::new(),
         };
-        let api = match config.http_api.enabled {
-            true => net::bind("api", &config.http_api.listen, optional.api)?,
-            false => Vec::new(),
-        };
+        // The same address for both is one port that serves both.
+        let (shared_api, own_api): (Vec<SocketAddr>, Vec<SocketAddr>) =
+            match config.http_api.enabled {
+                true => config.http_api.listen.iter().partition(|&&address| {
+                    http.iter().any(|bound: &Bound| bound.address == address)
+                }),
+                false => Default::default(),
+            };
+        let api = net::bind("api", &own_api, optional.api)?;
+        for address in &shared_api {
+            info!("api: listening on {address}");
+        }
         let exporter = match config.exporter.enabled {
             true => net::bind("exporter", &config.exporter.listen, false)?,
             false => Vec::new(),
@@ -172,7 +180,7 @@ impl Server {
             shared,
             rtmp: rtmp.iter().map(|bound| bound.address).collect(),
             http: http.iter().map(|bound| bound.address).collect(),
-            api: api.iter().map(|bound| bound.address).collect(),
+            api: api.iter().map(|bound| bound.address).chain(shared_api.iter().copied()).collect(),
             exporter: exporter.iter().map(|bound| bound.address).collect(),
             shards,
             listeners: JoinSet::new(),
@@ -180,10 +188,14 @@ impl Server {
         };
         let media = http::router(server.shared.clone(), http::Site::Media);
         let api_routes = http::router(server.shared.clone(), http::Site::Api);
+        let both = http::either(api_routes.clone(), media.clone());
+        let (both_bound, media_bound): (Vec<_>, Vec<_>) =
+            http.into_iter().partition(|bound| shared_api.contains(&bound.address));
         server.serve(Service::Rtmp, rtmp)?;
-        server.serve(Service::Media(media), http)?;
+        server.serve(Service::Media(media), media_bound)?;
+        server.serve(Service::Media(both), both_bound)?;
         let metrics = http::router(server.shared.clone(), http::Site::Metrics);
-        if !api.is_empty() || !exporter.is_empty() {
+        if !server.api.is_empty() || !exporter.is_empty() {
             let shared = server.shared.clone();
             let keep = async move { shared.system.keep().await };
             server.shards.api().spawn(Span::none(), keep);

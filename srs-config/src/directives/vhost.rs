@@ -80,6 +80,8 @@ block! {
         enabled: bool = false, OnOff, Same { test: "http_remux_mounts" };
         /// The path, with variables; its extension is the format: `.flv`, `.ts`, `.aac` or `.mp3`.
         mount: String = text("[vhost]/[app]/[stream].flv"), Text, Same { test: "http_remux_mounts" };
+        /// Further formats at the same paths, by extension in place of the mount's.
+        formats: Vec<String> = Vec::new(), Words, Added { test: "formats_are_served_beside_the_mounts_own" };
         /// How much audio a player that joins gets at once, for `.mp3` and `.aac`, seconds.
         fast_cache: u32 = 0, Number(0..=3600), NotYet;
         /// Whether what the FLV header denies is left out of the stream.
@@ -139,6 +141,8 @@ impl Vhost {
         vhost.publish.takeover = text("same");
         vhost.publish.grace = ms(3_000);
         vhost.http_remux.enabled = true;
+        vhost.http_remux.drop_if_not_match = false;
+        vhost.http_remux.formats = ["flv", "ts", "aac", "mp3"].map(text).to_vec();
         vhost
     }
 }

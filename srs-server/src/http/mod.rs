@@ -1,13 +1,15 @@
-//! HTTP: live streams as FLV on one port, the API on another.
+//! HTTP: live streams and files on one port, the API on another.
 
 mod api;
 mod cors;
-mod flv;
+mod files;
+mod live;
+mod media;
 mod metrics;
 
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
-use axum::{Router, body::Body, middleware::from_fn_with_state};
+use axum::{Router, body::Body, extract::Request, middleware::from_fn_with_state};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use stream_hub::WakeGroup;
@@ -26,7 +28,7 @@ const WRITE_BUFFER: usize = 64 * 1024;
 /// What is served on a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Site {
-    /// Live streams.
+    /// Live streams and files.
     Media,
     /// The API.
     Api,
@@ -79,11 +81,24 @@ pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, rou
 /// The routes of a port.
 pub fn router(shared: Arc<Shared>, site: Site) -> Router {
     match site {
-        Site::Media => flv::router(shared.clone()),
+        Site::Media => media::router(shared.clone()),
         Site::Api => api::router(shared.clone()),
         Site::Metrics => return metrics::router().with_state(shared),
     }
     .layer(from_fn_with_state((shared, site), cors::allow))
+}
+
+/// The routes of a port that serves both: SRS's paths of the API go there.
+pub fn either(api: Router, media: Router) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let is_below = |root: &str| {
+            let rest = request.uri().path().strip_prefix(root);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let is_api = is_below("/api") || is_below("/rtc");
+        let router = if is_api { api.clone() } else { media.clone() };
+        async move { router.oneshot(request).await.unwrap_or_else(|e| match e {}) }
+    })
 }
 
 /// An error with its causes, which hyper keeps apart.

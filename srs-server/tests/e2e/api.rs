@@ -149,7 +149,7 @@ fn http_around_the_streams() {
     assert!(server.api("clients")["clients"].as_array().unwrap().is_empty());
     assert!(server.api("streams")["streams"].as_array().unwrap().is_empty());
 
-    for unknown in ["GET / HTTP/1.1", "GET /live/a.ts HTTP/1.1", "GET /a.flv HTTP/1.1"] {
+    for unknown in ["GET / HTTP/1.1", "GET /live/a.ogg HTTP/1.1", "GET /a.flv HTTP/1.1"] {
         let answer = request(server.http, unknown);
         assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{unknown}: {answer}");
     }

@@ -1,0 +1,231 @@
+//! Live streams over HTTP, in the format that the path's extension says.
+
+mod body;
+mod flv_header;
+mod format;
+mod mount;
+
+use std::{convert::Infallible, pin::Pin, sync::Arc, task::Poll};
+
+use axum::{
+    body::Body,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http_body::Frame;
+use stream_hub::{OnUnpublish, StreamKey, SubscribeError, SubscribeOptions};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use self::{body::LiveBody, flv_header::FlvHeader, format::Format};
+use super::{Connection, media::Target};
+use crate::{
+    hooks::{ConnectionFacts, HookSession, StreamFacts, Told},
+    live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
+    media::{Aac, Flv, Mp3, Ts},
+    rtmp::read_options,
+    server::Shared,
+};
+
+/// A live stream that a request names.
+pub(super) struct Asked {
+    vhost: Arc<Vhost>,
+    key: StreamKey,
+    format: Format,
+    /// The query, with its mark.
+    param: String,
+    tc_url: String,
+    page_url: String,
+}
+
+/// What the hook servers allowed; they are told of its end with this.
+struct Allowed {
+    _told: Told,
+    _session: HookSession,
+}
+
+impl Asked {
+    /// The stream that a request names, which may not be published; `None` where the vhost has no
+    /// live streams at such a path.
+    pub(super) fn new(shared: &Shared, target: &Target, path: &str) -> Option<Self> {
+        let vhost = target.vhost.clone()?;
+        let remux = &vhost.settings.http_remux;
+        // Names that are no plain text would be trouble wherever they are written.
+        let is_odd = path.contains(|c: char| c.is_control() || c == '\\')
+            || path.split('/').any(|segment| matches!(segment, "." | ".."));
+        if !remux.enabled || is_odd {
+            return None;
+        }
+        let found = mount::find(remux, &vhost.name, &target.host, path)?;
+        let known = match found {
+            mount::Found { app: Some(_), stream: Some(_), .. } => None,
+            _ => any_live(shared, &vhost, found.app, found.stream),
+        };
+        let (tc_url, address) = match &known {
+            Some(key) => target.resolve(key.app(), key.name())?,
+            // As long as nothing of it lives, the path's own names stand for what isn't said.
+            None => {
+                let whole = path.rsplit_once('.').map_or(path, |(whole, _)| whole);
+                let (app, stream) = whole.rsplit_once('/').unwrap_or(("", whole));
+                target.resolve(found.app.unwrap_or(app), found.stream.unwrap_or(stream))?
+            }
+        };
+        let key = StreamKey::new(&*vhost.name, address.app, address.stream);
+        let (format, param, page_url) = (found.format, address.param, target.page_url.clone());
+        Some(Self { vhost, key, format, param, tc_url, page_url })
+    }
+
+    /// Whether the stream is published.
+    pub(super) fn is_live(&self, shared: &Shared) -> bool {
+        shared.hub.stream(&self.key).is_some_and(|stream| stream.is_active())
+    }
+
+    /// The head for a player that probes: it doesn't count as a viewer, nor starts the stream's
+    /// work.
+    pub(super) fn head(&self) -> Response {
+        self.response(Body::new(UnknownLength))
+    }
+
+    /// Plays the stream, once the hook servers allow it: the head goes out at once, even where
+    /// nobody publishes yet.
+    pub(super) async fn play(self, shared: &Arc<Shared>, connection: Connection) -> Response {
+        let now = Instant::now().into_std();
+        let stream = shared.streams.open(&self.key, &self.vhost, now, || shared.new_id());
+        if self.is_live(shared)
+            && let Some(why) = self.format.refuses(&stream.media)
+        {
+            return (StatusCode::NOT_FOUND, format!("{why}\n")).into_response();
+        }
+        let allowed = match self.ask(shared, &connection, &stream).await {
+            Ok(allowed) => allowed,
+            Err(error) => {
+                warn!(stream = %self.key, "http play denied by a hook server: {error}");
+                return (StatusCode::FORBIDDEN, "denied\n").into_response();
+            }
+        };
+        let client = || self.join(shared, &connection, stream);
+        let options =
+            SubscribeOptions { on_unpublish: OnUnpublish::End, ..read_options(&self.vhost) };
+        let (hub, group, key) = (&shared.hub, Some(&connection.group), &self.key);
+        let header = FlvHeader::new(&self.vhost.settings.http_remux);
+        let body = match self.format {
+            Format::Flv => hub.subscribe(key, options, group).map(|reader| {
+                Body::new(LiveBody::<Flv>::new(reader, Some(header), client(), allowed, shared))
+            }),
+            Format::Ts => hub.subscribe(key, options, group).map(|reader| {
+                Body::new(LiveBody::<Ts>::new(reader, None, client(), allowed, shared))
+            }),
+            Format::Aac => hub.subscribe(key, options, group).map(|reader| {
+                Body::new(LiveBody::<Aac>::new(reader, None, client(), allowed, shared))
+            }),
+            Format::Mp3 => hub.subscribe(key, options, group).map(|reader| {
+                Body::new(LiveBody::<Mp3>::new(reader, None, client(), allowed, shared))
+            }),
+        };
+        self.answer(body)
+    }
+
+    fn answer(&self, body: Result<Body, SubscribeError>) -> Response {
+        match body {
+            Ok(body) => self.response(body),
+            Err(error) => {
+                warn!(stream = %self.key, "http play refused: {error}");
+                (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
+            }
+        }
+    }
+
+    fn response(&self, body: Body) -> Response {
+        let head = [
+            (header::CONTENT_TYPE, self.format.content_type()),
+            (header::CACHE_CONTROL, "no-cache"),
+        ];
+        (head, body).into_response()
+    }
+
+    /// Asks the vhost's hook servers.
+    async fn ask(
+        &self,
+        shared: &Shared,
+        connection: &Connection,
+        stream: &LiveStream,
+    ) -> Result<Allowed, crate::hooks::HookError> {
+        let facts = ConnectionFacts {
+            client_id: connection.id.clone(),
+            ip: connection.ip,
+            link: connection.link.clone(),
+        };
+        let session = shared.hooks.session(&self.vhost.settings.http_hooks, facts);
+        let facts = StreamFacts {
+            vhost: self.vhost.name.clone(),
+            app: self.key.app().to_owned(),
+            stream: self.key.name().to_owned(),
+            param: self.param.clone(),
+            // As SRS has it: hook servers look for an app in it as in an RTMP client's.
+            tc_url: format!("rtmp://{}/{}", self.vhost.name, self.key.app()),
+            page_url: self.page_url.clone(),
+            stream_url: stream.url(),
+            stream_id: stream.id.clone(),
+        };
+        let told = session.play(facts).await?;
+        Ok(Allowed { _told: told, _session: session })
+    }
+
+    fn join(
+        &self,
+        shared: &Shared,
+        connection: &Connection,
+        stream: Arc<LiveStream>,
+    ) -> ClientGuard {
+        info!(ip = %connection.ip, stream = %self.key, format = ?self.format, "http play");
+        shared.clients.join(
+            Identity {
+                id: connection.id.clone(),
+                ip: connection.ip,
+                kind: ClientKind::FlvPlay,
+                page_url: self.page_url.clone(),
+                swf_url: String::new(),
+                tc_url: self.tc_url.clone(),
+            },
+            stream,
+            connection.link.clone(),
+            connection.close.clone(),
+            Instant::now().into_std(),
+        )
+    }
+}
+
+/// The oldest stream of a vhost that is published, of this app and this name where they are given.
+fn any_live(
+    shared: &Shared,
+    vhost: &Vhost,
+    app: Option<&str>,
+    name: Option<&str>,
+) -> Option<StreamKey> {
+    let is_meant = |key: &StreamKey| {
+        key.vhost() == vhost.name
+            && app.is_none_or(|app| key.app() == app)
+            && name.is_none_or(|name| key.name() == name)
+    };
+    let mut streams = shared.streams.page(0, usize::MAX).into_iter();
+    let stream = streams.find(|stream| {
+        is_meant(&stream.key) && shared.hub.stream(&stream.key).is_some_and(|s| s.is_active())
+    })?;
+    Some(stream.key.clone())
+}
+
+/// A body of no bytes that doesn't say so: the length of a live stream isn't known.
+struct UnknownLength;
+
+impl http_body::Body for UnknownLength {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(None)
+    }
+}

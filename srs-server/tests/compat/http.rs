@@ -1,1 +1,0 @@
-//! Live streams and files over HTTP.
