@@ -45,9 +45,10 @@ impl Loaded {
     }
 
     /// One line that names the directives that were set to something else than their default and
-    /// are accepted, but not applied; `None` where there are none.
+    /// are accepted, but not applied; `None` where there are none. Those of blocks that aren't
+    /// enabled are left out.
     pub fn not_applied(&self) -> Option<String> {
-        report::not_applied(&self.findings)
+        report::not_applied(&self.findings, &specs())
     }
 
     /// Adds a warning for each of the environment's variables that begins with `SRS_` and sets

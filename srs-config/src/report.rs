@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Position, Support};
+use crate::{Position, Spec, Support};
 
 /// Something that is wrong, or that its author may not have meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,12 +85,14 @@ impl From<Support> for State {
 }
 
 /// A line that names those directives that were set to no avail: they are accepted, and nothing
-/// follows from them. A directive that is set to its default is not worth a word.
-pub(crate) fn not_applied(findings: &[Finding]) -> Option<String> {
+/// follows from them. A directive that is set to its default is not worth a word, nor is one of a
+/// block that isn't enabled.
+pub(crate) fn not_applied(findings: &[Finding], specs: &[Spec]) -> Option<String> {
     let of = |wanted: fn(&State) -> bool| {
         let mut paths: Vec<&str> = Vec::new();
         for finding in findings.iter().filter(|it| !it.is_default && wanted(&it.state)) {
-            if !paths.contains(&finding.path.as_str()) {
+            let path = finding.path.as_str();
+            if !paths.contains(&path) && is_enabled(path, findings, specs) {
                 paths.push(&finding.path);
             }
         }
@@ -104,6 +106,18 @@ pub(crate) fn not_applied(findings: &[Finding]) -> Option<String> {
         .map(|(what, paths)| format!("{what}: {paths}"))
         .collect();
     (!parts.is_empty()).then(|| format!("accepted, but {}", parts.join("; ")))
+}
+
+/// Whether every block in which the directive at `path` stands is enabled, or has no such switch.
+fn is_enabled(path: &str, findings: &[Finding], specs: &[Spec]) -> bool {
+    let mut blocks = path.match_indices('.').filter_map(|(at, _)| path.get(..at));
+    blocks.all(|block| {
+        let switch = format!("{block}.enabled");
+        let Some(spec) = specs.iter().find(|spec| spec.path == switch) else { return true };
+        let is_on = |value: &str| matches!(value, "on" | "true");
+        let mut set = findings.iter().filter(|it| it.path == switch).peekable();
+        if set.peek().is_none() { is_on(&spec.default) } else { set.any(|it| is_on(&it.value)) }
+    })
 }
 
 /// The name that a misspelt one most likely means.
@@ -182,8 +196,8 @@ mod tests {
             state,
             is_default,
         };
-        assert_eq!(not_applied(&[finding("listen", State::Applied, false)]), None);
-        assert_eq!(not_applied(&[finding("hls.enabled", State::NotYet, true)]), None);
+        assert_eq!(not_applied(&[finding("listen", State::Applied, false)], &[]), None);
+        assert_eq!(not_applied(&[finding("hls.enabled", State::NotYet, true)], &[]), None);
         let findings = [
             finding("a", State::NotYet, false),
             finding("c", State::Never("why".to_owned()), false),
@@ -191,6 +205,6 @@ mod tests {
             finding("a", State::NotYet, false),
         ];
         let line = "accepted, but not applied yet: a, b; never applied: c";
-        assert_eq!(not_applied(&findings).as_deref(), Some(line));
+        assert_eq!(not_applied(&findings, &[]).as_deref(), Some(line));
     }
 }

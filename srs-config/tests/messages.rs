@@ -329,6 +329,15 @@ fn every_directive_that_is_set_is_found_with_its_state() {
 #[test]
 fn one_line_names_what_is_set_to_no_avail() {
     assert_eq!(read("listen 1; vhost a { hls { enabled off; } }").not_applied(), None);
+    for disabled in [
+        "vhost a { hls { enabled off; hls_fragment 2; } }",
+        "vhost a { hls { hls_fragment 2; } }",
+        "stream_caster { sip { timeout 9; } }",
+    ] {
+        assert_eq!(read(disabled).not_applied(), None, "{disabled}");
+    }
+    let stats = read("stats { disk sda; }").not_applied();
+    assert_eq!(stats.as_deref(), Some("accepted, but not applied yet: stats.disk"));
     let line = "accepted, but not applied yet: vhost.hls.enabled; never applied: threads.interval";
     let loaded = read(
         "vhost a { hls { enabled on; } } vhost b { hls { enabled on; } } threads { interval 9; }",
