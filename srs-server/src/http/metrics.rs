@@ -88,23 +88,23 @@ impl Collector for Metrics {
         let percent = sample.process_cpu * 100.0;
         gauge(out, "srs_cpu_percent", "CPU time per time; 100 is one core", percent)?;
         let kbyte = sample.reading.process.rss.saturating_mul(4);
-        gauge(out, "srs_memory", "Resident memory, kbyte", kbyte as f64)?;
+        gauge(out, "srs_memory", "Resident memory, kbyte", kbyte)?;
 
         let (clients, streams) = (&shared.clients, &shared.streams);
         let meter = clients.meter();
         counter(out, "srs_send_bytes", "Bytes sent to clients", meter.sent())?;
         counter(out, "srs_receive_bytes", "Bytes received from clients", meter.received())?;
-        gauge(out, "srs_streams", "Streams now", streams.count() as f64)?;
-        gauge(out, "srs_clients", "Publishers and players now", meter.clients() as f64)?;
+        gauge(out, "srs_streams", "Streams now", whole(streams.count()))?;
+        gauge(out, "srs_clients", "Publishers and players now", whole(meter.clients()))?;
         counter(out, "srs_clients", "Publishers and players so far", clients.total())?;
         counter(out, "srs_clients_errs", "Those that ended by an error", clients.failed())?;
 
-        let connections = shared.connections() as f64;
+        let connections = whole(shared.connections());
         gauge(out, "srs_connections", "Connections of publishers and players now", connections)?;
         let kinds = Family::<Labels, Gauge>::default();
         for (kind, count) in clients.kinds() {
             let labels = vec![("type", kind.to_owned())];
-            kinds.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+            kinds.get_or_create(&labels).set(whole(count));
         }
         metric(
             out,
@@ -115,8 +115,7 @@ impl Collector for Metrics {
 
         let lost = Family::<Labels, Gauge>::default();
         for (stream, count) in lost_messages(shared) {
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            lost.get_or_create(&vec![("stream", stream)]).set(count);
+            lost.get_or_create(&vec![("stream", stream)]).set(whole(count));
         }
         let help = "Messages that players too slow for a live stream have lost";
         metric(out, "srs_stream_lost_messages", help, &lost)
@@ -177,8 +176,15 @@ fn facts(out: &mut DescriptorEncoder, name: &str, help: &str, labels: Labels) ->
     metric(out, name, help, &family)
 }
 
-fn gauge(out: &mut DescriptorEncoder, name: &str, help: &str, value: f64) -> fmt::Result {
+fn gauge<T>(out: &mut DescriptorEncoder, name: &str, help: &str, value: T) -> fmt::Result
+where
+    ConstGauge<T>: EncodeMetric,
+{
     metric(out, name, help, &ConstGauge::new(value))
+}
+
+fn whole(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
 }
 
 fn counter(out: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {
