@@ -24,7 +24,7 @@ pub use self::{
 };
 use self::{
     limits::raise_open_file_limit,
-    signals::{Signal, Signals},
+    signals::{Parent, Signal, Signals},
 };
 use crate::{
     config::{Reload, Settings},
@@ -41,16 +41,27 @@ use crate::{
 /// See [`ProcessError`]. Errors are logged too where the log is a file.
 pub fn run(source: Source<'_>, loaded: &Loaded, reload: Reload) -> Result<(), ProcessError> {
     let config = &loaded.config;
+    let parent = Parent::of(config);
     change_directory(&config.work_dir)?;
-    make_directories(source, config)?;
+    if config.srs_log_tank == "file" {
+        make_parent("srs_log_file", &config.srs_log_file)?;
+    }
     let log = Log::open(config)?;
-    let pid_file = take_pid_file(source, loaded)?;
+    let (pid_file, without) = match take_pid_file(source, loaded) {
+        Ok(file) => (file, None),
+        Err(error) if is_optional(source, loaded) => (None, Some(error)),
+        Err(error) => return Err(error),
+    };
     let in_background = goes_to_the_background(config);
     if in_background {
         background::go().map_err(ProcessError::Background)?;
     }
     log.start(config);
     tell(loaded, in_background);
+    if let Some(error) = without {
+        info!("goes without a pid file: {error}");
+    }
+    make_media_directories(source, config);
     let result = match &pid_file {
         Some(file) => file.write().map_err(ProcessError::from),
         None => Ok(()),
@@ -58,7 +69,7 @@ pub fn run(source: Source<'_>, loaded: &Loaded, reload: Reload) -> Result<(), Pr
     .and_then(|()| {
         let mut settings = Settings::new(source, loaded);
         settings.reload = reload;
-        serve(settings, &log)
+        serve(settings, &log, parent)
     });
     if let Err(error) = &result
         && log.path().is_some()
@@ -73,16 +84,15 @@ fn change_directory(path: &Path) -> Result<(), ProcessError> {
         .map_err(|source| ProcessError::WorkDir { path: path.to_owned(), source })
 }
 
-/// Makes the directories that files are to be written to or served from.
-fn make_directories(source: Source<'_>, config: &Config) -> Result<(), ProcessError> {
-    if config.srs_log_tank == "file" {
-        make_parent("srs_log_file", &config.srs_log_file)?;
-    }
+/// Makes the directories that files are served from. Live streams need none.
+fn make_media_directories(source: Source<'_>, config: &Config) {
     // Who asked for nothing finds no new directories.
-    if source != Source::ZeroConfig && config.http_server.enabled {
-        make("http_server.dir", &config.http_server.dir)?;
+    if source != Source::ZeroConfig
+        && config.http_server.enabled
+        && let Err(error) = make("http_server.dir", &config.http_server.dir)
+    {
+        warn!("{error}");
     }
-    Ok(())
 }
 
 fn make_parent(directive: &'static str, file: &Path) -> Result<(), ProcessError> {
@@ -96,22 +106,24 @@ fn make(directive: &'static str, path: &Path) -> Result<(), ProcessError> {
     })
 }
 
-/// Takes the pid file where there is to be one. With a file of configuration the default counts
-/// as asked for; with the environment alone several servers may run in one directory, and those
-/// who didn't ask for a pid file go without.
+/// Takes the pid file, which who runs without a configuration has only if he asks for it.
 fn take_pid_file(source: Source<'_>, loaded: &Loaded) -> Result<Option<PidFile>, ProcessError> {
-    let path = &loaded.config.pid;
-    let is_set = loaded.findings.iter().any(|finding| finding.path == "pid");
-    if source == Source::ZeroConfig && !is_set {
+    if source == Source::ZeroConfig && !is_set("pid", loaded) {
         return Ok(None);
     }
-    let taken =
-        make_parent("pid", path).and_then(|()| PidFile::take(path).map_err(ProcessError::from));
-    match taken {
-        Ok(file) => Ok(Some(file)),
-        Err(_) if source == Source::Environment && !is_set => Ok(None),
-        Err(error) => Err(error),
-    }
+    let path = &loaded.config.pid;
+    make_parent("pid", path)?;
+    Ok(Some(PidFile::take(path)?))
+}
+
+/// Whether the server may go without its pid file: several may run in one directory by the
+/// environment alone, where the default is nobody's wish.
+fn is_optional(source: Source<'_>, loaded: &Loaded) -> bool {
+    source == Source::Environment && !is_set("pid", loaded)
+}
+
+fn is_set(path: &str, loaded: &Loaded) -> bool {
+    loaded.findings.iter().any(|finding| finding.path == path)
 }
 
 /// Whether the server is to go to the background: a container ends with its first process.
@@ -136,10 +148,10 @@ fn tell(loaded: &Loaded, in_background: bool) {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn serve(settings: Settings, log: &Log) -> Result<(), ProcessError> {
+async fn serve(settings: Settings, log: &Log, parent: Parent) -> Result<(), ProcessError> {
     raise_open_file_limit();
     // Before the ports open: a signal that comes at once still ends the server cleanly.
-    let mut signals = Signals::install(&settings.config).map_err(ProcessError::Signals)?;
+    let mut signals = Signals::install(&settings.config, parent).map_err(ProcessError::Signals)?;
     let mut server = Server::start(settings)?;
     loop {
         match signals.next().await {

@@ -22,7 +22,7 @@ pub(super) enum Signal {
 }
 
 #[cfg(unix)]
-pub(super) use self::unix::Signals;
+pub(super) use self::unix::{Parent, Signals};
 
 #[cfg(unix)]
 mod unix {
@@ -48,13 +48,31 @@ mod unix {
         user2: Stream,
         /// Whether SIGTERM lets clients leave.
         drains: bool,
-        /// The process that this one is to end with.
-        parent: Option<Pid>,
+        parent: Parent,
+    }
+
+    /// The process that this one is to end with, if any. Asked for before anything else, so that
+    /// its end is not missed.
+    #[derive(Debug, Clone, Copy)]
+    pub(in super::super) struct Parent(Option<Pid>);
+
+    impl Parent {
+        pub(in super::super) fn of(config: &Config) -> Self {
+            Self(config.asprocess.then(getppid))
+        }
+
+        /// A process whose parent ends gets another.
+        async fn end(self) {
+            let Some(parent) = self.0 else { return std::future::pending().await };
+            while getppid() == parent {
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
     }
 
     impl Signals {
         /// Heeds signals from now on; they no longer kill.
-        pub(in super::super) fn install(config: &Config) -> io::Result<Self> {
+        pub(in super::super) fn install(config: &Config, parent: Parent) -> io::Result<Self> {
             Ok(Self {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
@@ -63,7 +81,7 @@ mod unix {
                 user1: signal(SignalKind::user_defined1())?,
                 user2: signal(SignalKind::user_defined2())?,
                 drains: config.force_grace_quit,
-                parent: config.asprocess.then(getppid),
+                parent,
             })
         }
 
@@ -79,16 +97,8 @@ mod unix {
                 _ = self.hangup.recv() => Signal::Reload,
                 _ = self.user1.recv() => Signal::ReopenLog,
                 _ = self.user2.recv() => Signal::Ignored("SIGUSR2"),
-                () = end_of(self.parent) => Signal::Stop("the end of its parent"),
+                () = self.parent.end() => Signal::Stop("the end of its parent"),
             }
-        }
-    }
-
-    /// A process whose parent ends gets another.
-    async fn end_of(parent: Option<Pid>) {
-        let Some(parent) = parent else { return std::future::pending().await };
-        while getppid() == parent {
-            sleep(Duration::from_secs(1)).await;
         }
     }
 }
@@ -98,10 +108,22 @@ mod unix {
 #[derive(Debug)]
 pub(super) struct Signals;
 
+/// Nobody can tell there.
+#[cfg(not(unix))]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parent;
+
+#[cfg(not(unix))]
+impl Parent {
+    pub(super) fn of(_: &Config) -> Self {
+        Self
+    }
+}
+
 #[cfg(not(unix))]
 impl Signals {
     /// Heeds Ctrl-C.
-    pub(super) fn install(_: &Config) -> io::Result<Self> {
+    pub(super) fn install(_: &Config, _: Parent) -> io::Result<Self> {
         Ok(Self)
     }
 

@@ -133,7 +133,7 @@ fn environment_sets_ten_keys() {
         ("SRS_SRS_LOG_LEVEL", "info"),
         ("SRS_UTC_TIME", "on"),
         ("SRS_SERVER_ID", "vid-env"),
-        ("SRS_VHOST_PUBLISH_FIRSTPKT_TIMEOUT", "1000"),
+        ("SRS_VHOST_PUBLISH_FIRSTPKT_TIMEOUT", "3000"),
     ]));
     let cwd = || fs::read_link(format!("/proc/{}/cwd", server.pid())).unwrap();
     wait_for_port(api);
