@@ -34,7 +34,13 @@ pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new().route(PATH, get(metrics))
 }
 
-async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+/// Metrics for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    responses((status = 200, body = String, content_type = "text/plain"))
+)]
+pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     shared.clients.refresh();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Metrics(shared)));

@@ -95,7 +95,7 @@ pub fn either(api: Router, media: Router) -> Router {
             let rest = request.uri().path().strip_prefix(root);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let is_api = is_below("/api") || is_below("/rtc");
+        let is_api = ["/api", "/rtc", metrics::PATH].into_iter().any(is_below);
         let router = if is_api { api.clone() } else { media.clone() };
         async move { router.oneshot(request).await.unwrap_or_else(|e| match e {}) }
     })

@@ -347,5 +347,49 @@ mod tests {
         assert_eq!(clients.total(), 2);
         assert_eq!(vhost.meter.clients(), 0);
         assert_eq!(clients.kinds().values().sum::<usize>(), 0);
+        assert_eq!(streams.count(), 2);
+        streams.retain(|_| false);
+        assert_eq!((streams.count(), streams.page(0, 9).len()), (0, 0));
+        assert!(streams.find("a").is_none());
+    }
+
+    /// What a client brings in counts once, whether it is here or gone, however often one asks.
+    #[tokio::test]
+    async fn meters_count_each_byte_once() {
+        use tokio::io::AsyncWriteExt;
+
+        let (clients, streams, now) = (Clients::default(), Streams::default(), Instant::now());
+        let vhost = Arc::new(Vhost {
+            id: String::new(),
+            name: "v".to_owned(),
+            settings: srs_config::Vhost::default(),
+            meter: Arc::default(),
+        });
+        let key = StreamKey::new("v", "live", "a");
+        let stream = streams.open(&key, &vhost, now, String::new);
+        for round in 1..=3 {
+            let (ours, _theirs) = tokio::io::duplex(10_000);
+            let mut socket = crate::net::Guarded::new(ours, std::time::Duration::MAX);
+            // What went before it became a client isn't the client's.
+            socket.write_all(&[0; 7]).await.unwrap();
+            let identity = Identity {
+                id: round.to_string(),
+                ip: IpAddr::from([127, 0, 0, 1]),
+                kind: ClientKind::RtmpPlay,
+                tc_url: String::new(),
+                page_url: String::new(),
+                swf_url: String::new(),
+            };
+            let link = socket.link().clone();
+            let client = clients.join(identity, stream.clone(), link, Arc::default(), now);
+            socket.write_all(&[0; 1000]).await.unwrap();
+            clients.refresh();
+            clients.sample(now);
+            socket.write_all(&[0; 500]).await.unwrap();
+            drop(client);
+            for meter in [clients.meter(), &vhost.meter, &stream.meter] {
+                assert_eq!((meter.sent(), meter.clients()), (1500 * round, 0));
+            }
+        }
     }
 }

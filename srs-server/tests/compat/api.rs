@@ -11,8 +11,12 @@ use std::{
     time::Duration,
 };
 
+use bytes::BytesMut;
 use nix::sys::signal::Signal;
-use rtmp_proto::{MediaKind, amf0::Value as Amf};
+use rtmp_proto::{
+    ChunkStreamId, MediaKind, MessageStreamId, amf0::Value as Amf, chunk::ChunkWriter,
+    message::Command,
+};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -261,14 +265,50 @@ fn nothing_that_is_not_enabled_is_bound() {
     assert_eq!(listens, 1, "{}", server.stderr());
 }
 
+/// Publishes by these commands, whatever is answered, over a connection that stays open.
+fn publish_by(server: &TestServer, stream: &str, commands: &[&str]) -> TcpStream {
+    let mut socket = TcpStream::connect(("127.0.0.1", server.rtmp)).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    // The simple handshake: C0 and C1, then S1 as C2.
+    let mut hello = [0; 1 + 1536];
+    hello[0] = 3;
+    socket.write_all(&hello).unwrap();
+    let mut answer = [0; 1 + 2 * 1536];
+    socket.read_exact(&mut answer).unwrap();
+    socket.write_all(&answer[1..1 + 1536]).unwrap();
+    let mut writer = ChunkWriter::new();
+    for (number, &name) in (1_u32..).zip(commands) {
+        let mut command = Command::new(name, number.into());
+        let tc_url = format!("rtmp://127.0.0.1:{}/live", server.rtmp);
+        match name {
+            "connect" => {
+                let facts = [("app", Amf::from("live")), ("tcUrl", tc_url.as_str().into())];
+                command.object = Amf::Object(facts.into_iter().collect());
+            }
+            "createStream" => {}
+            _ => command.arguments = vec![stream.into()],
+        }
+        let msid = MessageStreamId(if name == "publish" { 1 } else { 0 });
+        let message = command.to_message(ChunkStreamId::new(3).unwrap(), msid).unwrap();
+        let mut bytes = BytesMut::new();
+        writer.write(&message, &mut bytes).unwrap();
+        socket.write_all(&bytes).unwrap();
+    }
+    socket
+}
+
 #[test]
 fn publishers_are_told_apart() {
     let server = TestServer::start();
-    // Our client says FCPublish before it makes its stream, as FMLE does.
-    let _fmle = RtmpClient::publish(&server.rtmp_url("fmle"));
-    server.wait_for_client("fmle", "fmle-publish");
-    let client = &server.clients("fmle", "fmle-publish")[0];
-    assert_eq!(client["publish"], true);
+    for (kind, commands) in [
+        ("flash-publish", &["connect", "createStream", "publish"][..]),
+        ("fmle-publish", &["connect", "releaseStream", "FCPublish", "createStream", "publish"]),
+        ("haivision-publish", &["connect", "createStream", "FCPublish", "publish"]),
+    ] {
+        let _socket = publish_by(&server, kind, commands);
+        server.wait_for_client(kind, kind);
+        assert_eq!(server.clients(kind, kind)[0]["publish"], true);
+    }
 }
 
 #[test]

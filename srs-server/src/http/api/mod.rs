@@ -37,7 +37,6 @@ use crate::server::Shared;
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     let (routes, _) = routes().split_for_parts();
     let router = routes
-        .merge(metrics::router())
         .fallback(|| async { (StatusCode::NOT_FOUND, "Not Found") })
         .method_not_allowed_fallback(|| async {
             (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
@@ -85,6 +84,7 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(clients::one, clients::kick))
         .routes(routes!(raw::raw))
         .routes(routes!(clusters::clusters))
+        .routes(routes!(metrics::metrics))
 }
 
 /// The API's description.

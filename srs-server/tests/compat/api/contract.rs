@@ -240,9 +240,14 @@ fn the_description_describes_every_answer() {
                 path if path.ends_with("{id}") => path.replace("{id}", &live.id(list)),
                 path => path.to_owned(),
             };
-            let value = super::body(&get(live.server.api, &asked));
+            let text = get(live.server.api, &asked);
+            if answer["content"]["text/plain"].is_object() {
+                assert_eq!(path, "/metrics");
+                assert!(text.contains("content-type: text/plain"), "{text}");
+                continue;
+            }
+            let value = super::body(&text);
             let schema = &answer["content"]["application/json"]["schema"];
-            let schema = if schema.is_null() { &answer["content"]["text/plain"] } else { schema };
             if let Err(error) = check(&description, schema, &value) {
                 panic!("{asked}: {error}\n{value:#}\n{schema:#}");
             }
