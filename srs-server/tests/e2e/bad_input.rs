@@ -268,7 +268,7 @@ fn an_http_client_that_sends_too_much_and_leaves_is_forgotten() {
 #[test]
 fn a_name_with_a_line_break() {
     let server = TestServer::start();
-    let _response = ureq::get(server.flv_url("a%0aERROR%20forged")).call().unwrap();
+    let _player = RtmpClient::play(&server.rtmp_url("a\nERROR forged"));
     server.wait_for_log("live/a\\nERROR forged");
 }
 
