@@ -82,8 +82,8 @@ block! {
         mount: String = text("[vhost]/[app]/[stream].flv"), Text, Same { test: "http_remux_mounts" };
         /// Further formats at the same paths, by extension in place of the mount's.
         formats: Vec<String> = Vec::new(), Words, Added { test: "formats_are_served_beside_the_mounts_own" };
-        /// How much audio a player that joins gets at once, for `.mp3` and `.aac`, seconds.
-        fast_cache: u32 = 0, Number(0..=3600), NotYet;
+        /// How much audio a player that joins gets at once, at most, for `.mp3` and `.aac`, seconds.
+        fast_cache: u32 = 0, Number(0..=3600), Same { test: "fast_cache_gives_sound_at_once" };
         /// Whether what the FLV header denies is left out of the stream.
         drop_if_not_match: bool = true, OnOff, Same { test: "has_audio_and_has_video_shape_the_header" };
         /// Whether the FLV header says that there is audio, where it isn't guessed.

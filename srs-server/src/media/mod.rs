@@ -13,7 +13,6 @@ mod slot;
 mod sound;
 mod ts;
 mod unit;
-mod wanted;
 mod wire;
 
 pub use codec::{AudioInfo, VideoInfo};
@@ -31,7 +30,7 @@ mod tests {
 
     use bytes::{Bytes, BytesMut};
     use rtmp_proto::{MediaKind, MediaMessage, MessageStreamId};
-    use stream_hub::{Convert, Output, TrackId};
+    use stream_hub::{Convert, Output, TrackId, Variant};
 
     use super::*;
 
@@ -49,8 +48,8 @@ mod tests {
             dialects.map(|dialect| wire::Encoder::new(wire::Rtmp::new(dialect.into())));
         let mut flv = wire::Encoder::new(wire::Flv);
         let mut ts = ts::TsEncoder::new();
-        let mut aac = sound::SoundEncoder::<Aac>::new();
-        let mut mp3 = sound::SoundEncoder::<Mp3>::new();
+        let mut aac = sound::SoundEncoder::<Aac>::new(Variant(0));
+        let mut mp3 = sound::SoundEncoder::<Mp3>::new(Variant(0));
         for _ in 0..50_000 {
             let mut body = BytesMut::zeroed(random.usize(1..40));
             random.fill(&mut body);
@@ -79,10 +78,9 @@ mod tests {
                 for encoder in &mut encoders {
                     encoder.push(TrackId::default(), &frame, &mut Output::new())?;
                 }
-                // These may refuse the stream.
-                let _ = ts.push(TrackId::default(), &frame, &mut Output::new());
-                let _ = aac.push(TrackId::default(), &frame, &mut Output::new());
-                let _ = mp3.push(TrackId::default(), &frame, &mut Output::new());
+                ts.push(TrackId::default(), &frame, &mut Output::new())?;
+                aac.push(TrackId::default(), &frame, &mut Output::new())?;
+                mp3.push(TrackId::default(), &frame, &mut Output::new())?;
                 flv.push(TrackId::default(), &frame, &mut Output::new())
             };
             ingest.push(message, Instant::now(), &media, each).unwrap();

@@ -1,14 +1,15 @@
 //! Audio alone, as players of files know it: AAC in ADTS, MP3 as it is.
 
-use bytes::BytesMut;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
 use flv_mux::{AudioSpecificConfig, FourCc, TagKind};
-use stream_hub::{Convert, ConvertError, Lost, Output, TrackId};
+use stream_hub::{Convert, ConvertError, Lost, Output, TrackId, Variant};
 
 use super::{
     Frame, Wire,
     adts::{self, Adts},
     unit::{Role, Unit},
-    wanted::Wanted,
     wire::SLAB,
 };
 
@@ -30,21 +31,17 @@ pub struct Mp3;
 
 /// One codec of sound.
 pub(super) trait Sound: Send + Sync + 'static {
-    /// What is carried.
-    const WHAT: &'static str;
     fn new() -> Self;
     /// Takes a unit of audio; the bytes that go out, where they are a frame of this codec.
-    fn take(&mut self, unit: Unit<'_>, frame: &Frame) -> Option<bytes::Bytes>;
+    fn take(&mut self, unit: Unit<'_>, frame: &Frame) -> Option<Bytes>;
 }
 
 impl Sound for Aac {
-    const WHAT: &'static str = "ADTS carries AAC";
-
     fn new() -> Self {
         Self { adts: None, slab: BytesMut::new() }
     }
 
-    fn take(&mut self, unit: Unit<'_>, _: &Frame) -> Option<bytes::Bytes> {
+    fn take(&mut self, unit: Unit<'_>, _: &Frame) -> Option<Bytes> {
         if unit.codec != Some(FourCc::AAC) {
             return None;
         }
@@ -65,13 +62,11 @@ impl Sound for Aac {
 }
 
 impl Sound for Mp3 {
-    const WHAT: &'static str = "this form carries MP3";
-
     fn new() -> Self {
         Self
     }
 
-    fn take(&mut self, unit: Unit<'_>, frame: &Frame) -> Option<bytes::Bytes> {
+    fn take(&mut self, unit: Unit<'_>, frame: &Frame) -> Option<Bytes> {
         let is_frame = unit.codec == Some(FourCc::MP3) && unit.role != Role::Config;
         (is_frame && !unit.data.is_empty()).then(|| frame.body.slice_ref(unit.data))
     }
@@ -81,12 +76,16 @@ impl Sound for Mp3 {
 #[derive(Debug)]
 pub(super) struct SoundEncoder<S> {
     sound: S,
-    wanted: Wanted,
+    /// How often a player can begin.
+    every: Duration,
+    /// Where one could last.
+    joined: Option<Duration>,
 }
 
 impl<S: Sound> SoundEncoder<S> {
-    pub(super) fn new() -> Self {
-        Self { sound: S::new(), wanted: Wanted::new(S::WHAT) }
+    /// The variant is how much a player that joins gets at once, at most, in seconds.
+    pub(super) fn new(Variant(seconds): Variant) -> Self {
+        Self { sound: S::new(), every: Duration::from_secs(seconds), joined: None }
     }
 }
 
@@ -97,44 +96,45 @@ impl<S: Sound> Convert<Frame, Wire<S>> for SoundEncoder<S> {
         frame: &Frame,
         out: &mut Output<Wire<S>>,
     ) -> Result<(), ConvertError> {
-        let unit = Unit::of(frame);
-        let audio = unit.filter(|unit| unit.kind == TagKind::Audio);
+        let audio = Unit::of(frame).filter(|unit| unit.kind == TagKind::Audio);
         if let Some(bytes) = audio.and_then(|unit| self.sound.take(unit, frame)) {
-            self.wanted.found();
-            // Sound can be joined anywhere.
-            out.push(Wire::new(bytes, frame, true));
-        } else if unit.is_some_and(|unit| unit.role != Role::Config) {
-            self.wanted.missing(frame.time)?;
+            let is_due = self.joined.is_none_or(|last| {
+                frame.time.checked_sub(last).is_none_or(|since| since >= self.every)
+            });
+            if is_due {
+                self.joined = Some(frame.time);
+            }
+            out.push(Wire::new(bytes, frame, is_due));
         }
         Ok(())
     }
 
     fn gap(&mut self, _: Lost, _: &mut Output<Wire<S>>) {
-        self.sound = S::new();
-        self.wanted.restart();
+        (self.sound, self.joined) = (S::new(), None);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use bytes::Bytes;
+    use stream_hub::Item;
 
     use super::*;
 
+    /// What players get of frames, and whether one can begin there.
     fn sounds<S: Sound>(
+        fast_cache: u64,
         frames: &[(TagKind, u64, &'static [u8])],
-    ) -> Result<Vec<Bytes>, ConvertError> {
-        let mut encoder = SoundEncoder::<S>::new();
+    ) -> Vec<(Bytes, bool)> {
+        let mut encoder = SoundEncoder::<S>::new(Variant(fast_cache));
         let mut out = Output::new();
         for &(kind, ms, body) in frames {
             let (time, body) = (Duration::from_millis(ms), Bytes::from_static(body));
             let frame =
                 Frame { kind, time, timestamp: 0, body, is_join_point: false, config_slot: None };
-            encoder.push(TrackId::default(), &frame, &mut out)?;
+            encoder.push(TrackId::default(), &frame, &mut out).unwrap();
         }
-        Ok(out.drain().map(|sound| sound.bytes).collect())
+        let sounds = out.drain().map(|sound| (sound.bytes.clone(), sound.is_join_point()));
+        sounds.collect()
     }
 
     const AAC: &[u8] = &[0xaf, 0, 0x12, 0x10];
@@ -151,24 +151,25 @@ mod tests {
     #[test]
     fn aac_has_a_header_on_each_frame_once_it_is_configured() {
         let header = [0xff, 0xf1, 0x50, 0x80, 0x01, 0x1f, 0xfc];
-        let frames = [0x21, 0x22].map(|byte| [&header[..], &[byte]].concat());
-        assert_eq!(sounds::<Aac>(FRAMES).unwrap(), frames);
+        let frames = [0x21, 0x22].map(|byte| ([&header[..], &[byte]].concat().into(), true));
+        assert_eq!(sounds::<Aac>(0, FRAMES), frames);
     }
 
     #[test]
     fn mp3_goes_out_as_it_came() {
-        assert_eq!(sounds::<Mp3>(FRAMES).unwrap(), [&[0xff, 0xfb][..], &[0xff, 0xfa]]);
+        let frames = [&[0xff, 0xfb][..], &[0xff, 0xfa]].map(|frame| (frame.into(), true));
+        assert_eq!(sounds::<Mp3>(0, FRAMES), frames);
     }
 
     #[test]
-    fn a_stream_without_the_codec_is_refused_after_a_second() {
-        let frames = [
-            (TagKind::Audio, 0, AAC),
-            (TagKind::Audio, 7, &[0xaf, 1, 1]),
-            (TagKind::Video, 1007, &[0x27, 1, 0, 0, 0, 0, 0, 0, 1, 0x41]),
-        ];
-        assert_eq!(sounds::<Aac>(&frames).unwrap().len(), 1);
-        assert_eq!(sounds::<Mp3>(&frames[..2]).unwrap().len(), 0);
-        assert!(sounds::<Mp3>(&frames).is_err());
+    fn players_begin_as_seldom_as_the_fast_cache_says() {
+        const MP3: &[u8] = &[0x2f, 0xff, 0xfb];
+        let frames = [0, 900, 1000, 1900, 2100, 3000].map(|ms| (TagKind::Audio, ms, MP3));
+        let begins = |fast_cache| {
+            sounds::<Mp3>(fast_cache, &frames).into_iter().map(|(_, begins)| begins).collect()
+        };
+        let (every, seldom): (Vec<_>, Vec<_>) = (begins(0), begins(1));
+        assert_eq!(every, [true; 6]);
+        assert_eq!(seldom, [true, false, true, false, true, false]);
     }
 }

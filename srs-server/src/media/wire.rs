@@ -169,8 +169,12 @@ pub fn register(hub: &Hub) {
     });
     hub.register::<Frame, FlvTag>(Place::Inline, |_, _| Ok(Box::new(Encoder::new(Flv))));
     hub.register::<Frame, TsUnit>(Place::Inline, |_, _| Ok(Box::new(TsEncoder::new())));
-    hub.register::<Frame, AacFrame>(Place::Inline, |_, _| Ok(Box::new(SoundEncoder::<Aac>::new())));
-    hub.register::<Frame, Mp3Frame>(Place::Inline, |_, _| Ok(Box::new(SoundEncoder::<Mp3>::new())));
+    hub.register::<Frame, AacFrame>(Place::Inline, |_, variant| {
+        Ok(Box::new(SoundEncoder::<Aac>::new(variant)))
+    });
+    hub.register::<Frame, Mp3Frame>(Place::Inline, |_, variant| {
+        Ok(Box::new(SoundEncoder::<Mp3>::new(variant)))
+    });
 }
 
 impl<F> Clone for Wire<F> {

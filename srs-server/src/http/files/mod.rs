@@ -129,7 +129,7 @@ fn is_whole(rest: &str) -> bool {
 
 /// The address without the prefix of its path.
 fn without(prefix: &str, uri: &Uri) -> Option<Uri> {
-    let path = uri.path().strip_prefix(prefix)?;
+    let path = uri.path_and_query()?.as_str().strip_prefix(prefix)?;
     let path = if path.starts_with('/') { path } else { &format!("/{path}") };
     PathAndQuery::try_from(path).ok().map(Uri::from)
 }

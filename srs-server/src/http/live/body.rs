@@ -15,7 +15,7 @@ use stream_hub::Reader;
 use tokio::time::{Interval, interval};
 use tracing::{Span, info, warn};
 
-use super::{Allowed, FlvHeader};
+use super::{Allowed, FlvHeader, Format};
 use crate::{live::ClientGuard, media::Wire, server::Shared};
 
 /// Most bytes taken from the ring at once; what is taken is held until the client has it.
@@ -29,6 +29,7 @@ const HEADER_WAIT_BYTES: usize = 1024 * 1024;
 /// message.
 pub(super) struct LiveBody<F: Send + Sync + 'static> {
     reader: Reader<Wire<F>>,
+    format: Format,
     /// What goes in front, in FLV.
     header: Option<FlvHeader>,
     client: ClientGuard,
@@ -47,6 +48,7 @@ pub(super) struct LiveBody<F: Send + Sync + 'static> {
 impl<F: Send + Sync + 'static> LiveBody<F> {
     pub(super) fn new(
         reader: Reader<Wire<F>>,
+        format: Format,
         header: Option<FlvHeader>,
         client: ClientGuard,
         allowed: Allowed,
@@ -54,6 +56,7 @@ impl<F: Send + Sync + 'static> LiveBody<F> {
     ) -> Self {
         Self {
             reader,
+            format,
             header,
             client,
             _allowed: allowed,
@@ -119,6 +122,11 @@ impl<F: Send + Sync + 'static> http_body::Body for LiveBody<F> {
             // Hyper flushes after each poll; it reads no further while a request is unread.
             while watch.poll_tick(cx).is_ready() {
                 this.client.doubt();
+                // Nor is it kept waiting for what can't come.
+                if let Some(why) = this.format.refuses(&this.client.stream.media) {
+                    info!(stream = %this.client.stream.key, "http play ended: {why}");
+                    return Poll::Ready(None);
+                }
             }
             if !this.queue.is_empty()
                 && let Some(header) = this.begin()

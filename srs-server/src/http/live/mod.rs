@@ -14,7 +14,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body::Frame;
-use stream_hub::{OnUnpublish, StreamKey, SubscribeError, SubscribeOptions};
+use stream_hub::{OnUnpublish, Start, StreamKey, SubscribeError, SubscribeOptions, Variant};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -105,25 +105,48 @@ impl Asked {
             }
         };
         let client = || self.join(shared, &connection, stream);
-        let options =
-            SubscribeOptions { on_unpublish: OnUnpublish::End, ..read_options(&self.vhost) };
-        let (hub, group, key) = (&shared.hub, Some(&connection.group), &self.key);
+        let (hub, group, key, format) =
+            (&shared.hub, Some(&connection.group), &self.key, self.format);
+        let options = self.options();
         let header = FlvHeader::new(&self.vhost.settings.http_remux);
-        let body = match self.format {
+        let body = match format {
             Format::Flv => hub.subscribe(key, options, group).map(|reader| {
-                Body::new(LiveBody::<Flv>::new(reader, Some(header), client(), allowed, shared))
+                Body::new(LiveBody::<Flv>::new(
+                    reader,
+                    format,
+                    Some(header),
+                    client(),
+                    allowed,
+                    shared,
+                ))
             }),
             Format::Ts => hub.subscribe(key, options, group).map(|reader| {
-                Body::new(LiveBody::<Ts>::new(reader, None, client(), allowed, shared))
+                Body::new(LiveBody::<Ts>::new(reader, format, None, client(), allowed, shared))
             }),
             Format::Aac => hub.subscribe(key, options, group).map(|reader| {
-                Body::new(LiveBody::<Aac>::new(reader, None, client(), allowed, shared))
+                Body::new(LiveBody::<Aac>::new(reader, format, None, client(), allowed, shared))
             }),
             Format::Mp3 => hub.subscribe(key, options, group).map(|reader| {
-                Body::new(LiveBody::<Mp3>::new(reader, None, client(), allowed, shared))
+                Body::new(LiveBody::<Mp3>::new(reader, format, None, client(), allowed, shared))
             }),
         };
         self.answer(body)
+    }
+
+    /// How the stream is read in this format.
+    fn options(&self) -> SubscribeOptions {
+        let on_unpublish = OnUnpublish::End;
+        let options = SubscribeOptions { on_unpublish, ..read_options(&self.vhost) };
+        match self.format {
+            Format::Flv | Format::Ts => options,
+            // Sound has no groups of pictures: how much of it comes at once is said in seconds.
+            Format::Aac | Format::Mp3 => SubscribeOptions {
+                start: Start::LatestJoinPoint,
+                max_replay: u64::MAX,
+                variant: Variant(self.vhost.settings.http_remux.fast_cache.into()),
+                ..options
+            },
+        }
     }
 
     fn answer(&self, body: Result<Body, SubscribeError>) -> Response {

@@ -23,7 +23,6 @@ use super::{
     Frame, Wire,
     adts::{self, Adts},
     unit::{Role, Unit},
-    wanted::Wanted,
     wire::SLAB,
 };
 
@@ -45,7 +44,6 @@ pub(super) struct TsEncoder {
     audio: Option<Audio>,
     /// When the tables were last sent.
     tables: Option<Duration>,
-    wanted: Wanted,
     slab: BytesMut,
     /// The unit at work, without packets.
     unit: BytesMut,
@@ -64,7 +62,6 @@ impl TsEncoder {
             video: None,
             audio: None,
             tables: None,
-            wanted: Wanted::new("MPEG-TS carries H.264, H.265, AAC and MP3"),
             slab: BytesMut::new(),
             unit: BytesMut::new(),
         }
@@ -160,20 +157,17 @@ impl Convert<Frame, TsUnit> for TsEncoder {
             self.configure(unit);
             return Ok(());
         };
-        if !self.prepare(unit, is_key) {
-            return self.wanted.missing(frame.time);
+        if self.prepare(unit, is_key) {
+            let times = times(frame.time, composition_time);
+            let (bytes, is_join_point) = self.encode(frame, times, is_key);
+            out.push(Wire::new(bytes, frame, is_join_point));
         }
-        self.wanted.found();
-        let (bytes, is_join_point) =
-            self.encode(frame, times(frame.time, composition_time), is_key);
-        out.push(Wire::new(bytes, frame, is_join_point));
         Ok(())
     }
 
     /// The next publisher may bring other codecs; the clock goes on.
     fn gap(&mut self, _: Lost, _: &mut Output<TsUnit>) {
         (self.video, self.audio) = (None, None);
-        self.wanted.restart();
     }
 }
 
@@ -209,10 +203,10 @@ mod tests {
         }
     }
 
-    fn push(encoder: &mut TsEncoder, frame: &Frame) -> Result<Vec<TsUnit>, ConvertError> {
+    fn push(encoder: &mut TsEncoder, frame: &Frame) -> Vec<TsUnit> {
         let mut out = Output::new();
-        encoder.push(TrackId::default(), frame, &mut out)?;
-        Ok(out.drain().collect())
+        encoder.push(TrackId::default(), frame, &mut out).unwrap();
+        out.drain().collect()
     }
 
     /// The units of frames: whether a player can begin there, and their packets' streams.
@@ -221,7 +215,7 @@ mod tests {
         let mut encoder = TsEncoder::new();
         let mut all = Vec::new();
         for &(ms, body) in frames {
-            for unit in push(&mut encoder, &frame(ms, body)).unwrap() {
+            for unit in push(&mut encoder, &frame(ms, body)) {
                 assert_eq!(unit.time(), Duration::from_millis(ms));
                 let packets = unit.bytes.chunks(packet::PACKET_LEN);
                 let pid = |packet: &[u8]| u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
@@ -264,19 +258,8 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_other_codecs_is_refused_after_a_second() {
-        let mut encoder = TsEncoder::new();
-        assert_eq!(push(&mut encoder, &frame(5_000, AV1)).unwrap().len(), 0);
-        assert_eq!(push(&mut encoder, &frame(5_900, AV1)).unwrap().len(), 0);
-        let error = push(&mut encoder, &frame(6_000, AV1)).unwrap_err();
-        let told = "conversion failed: MPEG-TS carries H.264, H.265, AAC and MP3, of which the \
-                    stream has none";
-        assert_eq!(error.to_string(), told);
-        // With audio that is carried it goes on.
-        let mut encoder = TsEncoder::new();
-        for (ms, body) in [(0, AAC), (0, AV1), (900, AAC_FRAME), (1_000, AV1)] {
-            push(&mut encoder, &frame(ms, body)).unwrap();
-        }
+    fn codecs_that_are_not_carried_are_left_out() {
+        assert!(units(&[(0, AV1), (40, AV1), (40, AAC_FRAME), (80, INTER)]).is_empty());
     }
 
     #[test]
@@ -284,8 +267,8 @@ mod tests {
         assert_eq!(times(Duration::from_millis(1000), 40), Times { pts: 93_600, dts: 90_000 });
         assert_eq!(times(Duration::from_millis(10), -40), Times { pts: 0, dts: 900 });
         let mut encoder = TsEncoder::new();
-        push(&mut encoder, &frame(0, AVC)).unwrap();
-        let unit = push(&mut encoder, &frame(1000, KEY)).unwrap().remove(0);
+        push(&mut encoder, &frame(0, AVC));
+        let unit = push(&mut encoder, &frame(1000, KEY)).remove(0);
         let pes = &unit.bytes[2 * packet::PACKET_LEN..];
         let at = pes.windows(4).position(|bytes| bytes == [0, 0, 1, 0xe0]).unwrap();
         // 93,600 and 90,000.

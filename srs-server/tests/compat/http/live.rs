@@ -65,7 +65,7 @@ fn a_mount_without_an_app_plays_the_stream_of_that_name() {
     let client = wait_for("a player", Duration::from_secs(20), || {
         server.clients("a", "flv-play").first().cloned()
     });
-    assert_eq!(client["url"], "/live/a");
+    assert_eq!(client["url"], "hot.example/live/a");
     assert!(publisher.wait().success());
     assert!(taking.finish().body.len() > 50_000);
 }

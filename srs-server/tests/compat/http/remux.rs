@@ -6,8 +6,13 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use rtmp_proto::MediaKind;
+
 use super::{Taking, get};
-use crate::support::{Clip, Ffmpeg, Packet, TestServer, Version, clip, packets};
+use crate::support::{
+    Clip, Ffmpeg, Packet, RtmpClient, TestServer, Version, clip, packets, wait_for,
+};
 
 /// A server whose streams are in this format, and a client that took the whole clip from it.
 fn taken(which: Clip, extension: &str) -> PathBuf {
@@ -155,15 +160,50 @@ fn a_format_that_carries_nothing_of_the_stream_is_refused() {
     let publisher = Ffmpeg::publish_forever(&clip(Clip::Avc), &server.rtmp_url("a"));
     let waited = waiting.finish();
     assert_eq!((waited.status, waited.body.len()), (200, 0));
-    server.wait_for_log("this form carries MP3, of which the stream has none");
+    let told = "the stream has H264 video and AAC audio, this format carries MP3";
+    server.wait_for_log(&format!("http play ended: {told}"));
     let answer = get(server.http, "/live/a.mp3");
     assert_eq!(answer.status, 404);
-    let told = "the stream has H264 video and AAC audio, this format carries MP3\n";
-    assert_eq!(answer.text(), told);
+    assert_eq!(answer.text(), format!("{told}\n"));
     drop(publisher);
 
     let _publisher =
         Ffmpeg::publish_by(Version::Current, &clip(Clip::Av1Flac), &server.rtmp_url("b"));
     let taking = Taking::start(server.http, "localhost", "/live/b.ts");
     assert!(taking.finish().body.len() < 188, "nothing of it goes into MPEG-TS");
+}
+
+#[test]
+fn fast_cache_gives_sound_at_once() {
+    const FRAMES: u32 = 200;
+    // Frames of sound that a player gets who comes when all of them were sent.
+    let got = |fast_cache: &str| {
+        let server = TestServer::configured(&format!(
+            "vhost __defaultVhost__ {{ http_remux {{
+                enabled on; mount [vhost]/[app]/[stream].aac; {fast_cache}
+            }} }}"
+        ));
+        let early = Taking::start(server.http, "localhost", "/live/a.aac");
+        server.wait_for_client("a", "flv-play");
+        let mut publisher = RtmpClient::publish(&server.rtmp_url("a"));
+        publisher.send(MediaKind::Audio, 0, Bytes::from_static(&[0xaf, 0, 0x12, 0x10]));
+        for number in 0..FRAMES {
+            publisher.send(MediaKind::Audio, number * 23, Bytes::from_static(&[0xaf, 1, 0x21]));
+        }
+        wait_for("all sound", Duration::from_secs(20), || {
+            let bytes = server.clients("a", "flv-play")[0]["send_bytes"].as_u64().unwrap();
+            (bytes >= u64::from(FRAMES) * 8).then_some(())
+        });
+        let late = Taking::start(server.http, "localhost", "/live/a.aac");
+        wait_for("the second player", Duration::from_secs(20), || {
+            (server.clients("a", "flv-play").len() == 2).then_some(())
+        });
+        drop(publisher);
+        assert_eq!(early.finish().body.len(), FRAMES as usize * 8);
+        late.finish().body.len() / 8
+    };
+    assert_eq!(got(""), 1);
+    assert_eq!(got("fast_cache 3600;"), FRAMES as usize);
+    // 174 of them in each 4 s.
+    assert_eq!(got("fast_cache 4;"), FRAMES as usize - 174);
 }
