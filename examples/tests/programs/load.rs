@@ -1,8 +1,17 @@
 //! `load` plays and publishes, and tells what is wrong.
 
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread::{sleep, spawn},
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use flv_mux::{TagKind, mux};
 use serde_json::Value;
 
-use crate::support::{Folder, Running, clip, free_port, run, text};
+use crate::support::{Folder, Running, Server, clip, free_port, run, text};
 
 const LOAD: &str = env!("CARGO_BIN_EXE_load");
 
@@ -23,7 +32,7 @@ fn twenty_players_get_every_message() {
     let players = load(&format!(
         "rtmp-play --url {url}/s --clients 20 --seconds 6 --ramp-ms 200 --per-client"
     ));
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    sleep(Duration::from_secs(1));
     let publisher = load(&format!("rtmp-publish --url {url}/s --seconds 3 --kbps 800 --fps 30"));
     let ((sent, sent_code), (got, got_code)) = (summary(publisher), summary(players));
 
@@ -93,7 +102,7 @@ fn clients_that_end_early_are_told_of() {
     let (mut server, url) = Running::mini_server();
     let players = load(&format!("rtmp-play --url {url}/s --clients 3 --seconds 20"));
     let publisher = load(&format!("rtmp-publish --url {url}/s --seconds 20"));
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    sleep(Duration::from_millis(1500));
     server.kill();
     for running in [players, publisher] {
         let (told, code) = summary(running);
@@ -110,7 +119,7 @@ fn clients_that_end_early_are_told_of() {
 
 #[test]
 fn it_stops_by_itself_whatever_the_server_does() {
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("rtmp://{}/live/s", silent.local_addr().unwrap());
     for mode in ["rtmp-play", "rtmp-publish"] {
         let running = load(&format!("{mode} --url {url} --clients 2 --seconds 1"));
@@ -126,5 +135,76 @@ fn other_machines_are_refused() {
         let done = run(LOAD, &["rtmp-play", "--url", url]);
         assert_eq!(done.status.code(), Some(2));
         assert!(text(&done.stderr).contains("only loopback addresses"), "{}", text(&done.stderr));
+    }
+}
+
+#[test]
+fn flv_players_of_the_server_get_every_message() {
+    let server = Server::start();
+    let (rtmp, http) = (server.rtmp, server.http);
+    let publishers = load(&format!(
+        "rtmp-publish --url rtmp://{rtmp}/live/s --clients 2 --seconds 6 --kbps 800"
+    ));
+    sleep(Duration::from_secs(1));
+    let url = format!("http://{http}/live/s.flv");
+    let players = load(&format!("flv-play --url {url} --clients 20 --streams 2 --seconds 3"));
+    let (got, code) = summary(players);
+    assert_eq!(code, Some(0), "{got}");
+    assert_eq!((&got["started"], &got["streams"]), (&20.into(), &2.into()));
+    // Three seconds of 25 frames of video and 43 of audio, 800 kbit/s.
+    assert!(got["stamped"].as_u64().unwrap() > 20 * 150, "{got}");
+    assert!(got["bytes"]["min"].as_u64().unwrap() > 220_000, "{got}");
+    assert_eq!(got["join_ms"]["count"], 20);
+    assert!(got["latency_ms"]["count"].as_u64().unwrap() > 20 * 100, "{got}");
+    assert_eq!(summary(publishers).1, Some(0));
+
+    let (told, code) = summary(load(&format!("flv-play --url http://{http}/no --seconds 1")));
+    assert_eq!((code, &told["started"]), (Some(1), &Value::from(0)));
+    assert!(told["reasons"]["refused: HTTP 404"] == 1, "{told}");
+}
+
+#[test]
+fn an_flv_player_sees_a_gap() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/live/s.flv", listener.local_addr().unwrap());
+    let mut flv = BytesMut::new();
+    mux::encode_header(&mut flv, true, false);
+    for counter in [0, 1, 2, 5, 6, 6] {
+        let body = format!("\u{2f}\u{1}srs-load-stamp-1{counter:016x}{:016x}", 0);
+        mux::encode_tag(&mut flv, TagKind::Audio, counter * 23, body.as_bytes()).unwrap();
+    }
+    let server = spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut request = [0; 1024];
+        let count = socket.read(&mut request).unwrap();
+        assert!(request[..count].starts_with(b"GET /live/s.flv HTTP/1.1\r\n"));
+        socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        socket.write_all(&flv).unwrap();
+        sleep(Duration::from_secs(2));
+    });
+    let (told, code) = summary(load(&format!("flv-play --url {url} --seconds 1")));
+    server.join().unwrap();
+    assert_eq!(code, Some(1), "{told}");
+    assert_eq!(told["stamped"], 6);
+    assert_eq!((&told["gaps"], &told["lost"]), (&1.into(), &2.into()));
+    assert_eq!(told["repeated"], 1);
+}
+
+#[test]
+fn limit_is_played_and_published_to() {
+    for window in ["0", "100"] {
+        let (_limit, address) = Running::limit(&["--window-ms", window, "--seconds", "20"]);
+        let publisher = load(&format!("rtmp-publish --url rtmp://{address}/live/s --seconds 3"));
+        let flv = format!("flv-play --url http://{address}/live/s.flv --clients 10 --seconds 3");
+        let flv = load(&flv);
+        let rtmp = format!("rtmp-play --url rtmp://{address}/live/s --clients 10 --seconds 3");
+        for players in [load(&rtmp), flv] {
+            let (got, code) = summary(players);
+            assert_eq!(code, Some(0), "{got}");
+            assert_eq!(got["started"], 10);
+            assert!(got["stamped"].as_u64().unwrap() > 10 * 100, "{got}");
+            assert!(got["latency_ms"]["count"].as_u64().unwrap() > 10 * 100, "{got}");
+        }
+        assert_eq!(summary(publisher).1, Some(0));
     }
 }

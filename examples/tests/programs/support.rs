@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
@@ -82,6 +82,14 @@ impl Running {
         std::thread::spawn(move || lines.for_each(drop));
         let address = line.strip_prefix("listening on ").unwrap();
         (server, format!("rtmp://{address}/live"))
+    }
+
+    /// `load limit`, and its address.
+    pub(crate) fn limit(arguments: &[&str]) -> (Self, String) {
+        let mut limit = Self::start(env!("CARGO_BIN_EXE_load"), &[&["limit"], arguments].concat());
+        let mut line = String::new();
+        BufReader::new(limit.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        (limit, line.trim().strip_prefix("listening on ").unwrap().to_owned())
     }
 
     /// As Ctrl-C does.
@@ -190,4 +198,29 @@ pub(crate) fn packets(path: &str, kind: &str) -> Vec<Packet> {
 
 pub(crate) fn hashes(packets: &[Packet]) -> Vec<&str> {
     packets.iter().map(|packet| packet.hash.as_str()).collect()
+}
+
+/// An `srs-server` in this process, for as long as it lives, on ports of its own.
+pub(crate) struct Server {
+    pub(crate) rtmp: SocketAddr,
+    pub(crate) http: SocketAddr,
+    _runtime: tokio::runtime::Runtime,
+    _server: srs_server::server::Server,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = runtime.block_on(async {
+            let settings = srs_server::config::Settings::listening_on(any, any, any);
+            srs_server::server::Server::start(settings).unwrap()
+        });
+        let (rtmp, http) = (server.rtmp()[0], server.http()[0]);
+        Self { rtmp, http, _runtime: runtime, _server: server }
+    }
 }

@@ -5,7 +5,12 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, value_parser};
 use rtmp_proto::RtmpUrl;
 
-/// Plays or publishes RTMP streams of a server on this machine, and checks what comes.
+use crate::{
+    limit::LimitOptions,
+    url::{HttpUrl, Numbered},
+};
+
+/// Plays or publishes streams of a server on this machine, and checks what comes.
 #[derive(Debug, Parser)]
 #[command(name = "load")]
 pub(crate) struct Arguments {
@@ -15,32 +20,60 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Play one stream many times
-    RtmpPlay(Clients),
+    /// Play RTMP streams many times
+    RtmpPlay {
+        /// The stream, such as rtmp://127.0.0.1:1935/live/livestream; the host must be a loopback
+        /// address
+        #[arg(long)]
+        url: RtmpUrl,
+        #[command(flatten)]
+        clients: Clients,
+    },
+    /// Play HTTP-FLV streams many times
+    FlvPlay {
+        /// The stream, such as http://127.0.0.1:8080/live/livestream.flv; the host must be a
+        /// loopback address
+        #[arg(long)]
+        url: HttpUrl,
+        #[command(flatten)]
+        clients: Clients,
+    },
     /// Publish streams of H.264 and AAC in form; with more clients than one, stream `name` is
     /// `name-0`, `name-1` and so on
     RtmpPublish {
+        /// The stream, such as rtmp://127.0.0.1:1935/live/livestream; the host must be a loopback
+        /// address
+        #[arg(long)]
+        url: RtmpUrl,
         #[command(flatten)]
         clients: Clients,
         #[command(flatten)]
         rate: Rate,
     },
+    /// Serve the same bytes to all who play, and drop what is published: what a server could reach
+    Limit(LimitOptions),
 }
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Clients {
-    /// The stream, such as rtmp://127.0.0.1:1935/live/livestream; the host must be a loopback address
-    #[arg(long)]
-    pub(crate) url: RtmpUrl,
     /// How many clients
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub(crate) clients: u32,
+    /// Spread the clients over so many streams: `name-0`, `name-1` and so on; one is `name` itself
+    #[arg(long, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    streams: Option<u32>,
     /// How long to run once all have been started
     #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..=86_400))]
     pub(crate) seconds: u64,
     /// Start the clients evenly over so many milliseconds
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(0..=3_600_000))]
     pub(crate) ramp_ms: u64,
+    /// Count a player as behind that gets a frame later than this after it was sent
+    #[arg(long, default_value_t = 5_000, value_parser = value_parser!(u64).range(1..=3_600_000))]
+    pub(crate) behind_ms: u64,
+    /// Threads that share the clients; by default one per 2,000 clients, as far as there are cores
+    #[arg(long, value_parser = value_parser!(u32).range(1..=256))]
+    threads: Option<u32>,
     /// List every client in the summary
     #[arg(long)]
     pub(crate) per_client: bool,
@@ -49,11 +82,17 @@ pub(crate) struct Clients {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Rate {
     /// Kilobits per second of audio and video together
-    #[arg(long, default_value_t = 600, value_parser = value_parser!(u32).range(32..=200_000))]
+    #[arg(long, default_value_t = Self::default().kbps, value_parser = value_parser!(u32).range(32..=200_000))]
     pub(crate) kbps: u32,
     /// Video frames per second
-    #[arg(long, default_value_t = 25, value_parser = value_parser!(u32).range(1..=240))]
+    #[arg(long, default_value_t = Self::default().fps, value_parser = value_parser!(u32).range(1..=240))]
     pub(crate) fps: u32,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { kbps: 600, fps: 25 }
+    }
 }
 
 impl Clients {
@@ -67,14 +106,22 @@ impl Clients {
         Duration::from_millis(self.ramp_ms) + Duration::from_secs(self.seconds)
     }
 
-    /// The address that publisher `index` publishes to.
-    pub(crate) fn publish_url(&self, index: u32) -> RtmpUrl {
-        let mut url = self.url.clone();
-        if self.clients > 1 {
-            let name = url.stream.find(['?', '#']).unwrap_or(url.stream.len());
-            url.stream.insert_str(name, &format!("-{index}"));
+    /// How many streams there are: without a word one for all players, and one for each publisher.
+    pub(crate) fn streams(&self, is_publish: bool) -> u32 {
+        self.streams.unwrap_or(if is_publish { self.clients } else { 1 })
+    }
+
+    /// The address of client `index`.
+    pub(crate) fn url_of<U: Numbered>(&self, url: &U, is_publish: bool, index: u32) -> U {
+        match self.streams(is_publish) {
+            1 => url.clone(),
+            streams => url.numbered(index % streams),
         }
-        url
+    }
+
+    pub(crate) fn threads(&self) -> u32 {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from) as u32;
+        self.threads.unwrap_or_else(|| self.clients.div_ceil(2_000).min(cores)).min(self.clients)
     }
 }
 
@@ -82,27 +129,34 @@ impl Clients {
 mod tests {
     use super::*;
 
-    fn clients(url: &str, count: &str) -> Clients {
-        let line = ["load", "rtmp-play", "--url", url, "--clients", count, "--ramp-ms", "1000"];
-        match Arguments::try_parse_from(line).unwrap().command {
-            Command::RtmpPlay(clients) => clients,
-            Command::RtmpPublish { .. } => panic!("not a player"),
+    fn clients(line: &str) -> (RtmpUrl, Clients) {
+        let line = format!("load rtmp-play --url rtmp://127.0.0.1/live/s {line}");
+        match Arguments::try_parse_from(line.split(' ')).unwrap().command {
+            Command::RtmpPlay { url, clients } => (url, clients),
+            other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn streams_are_numbered_before_their_query() {
-        let many = clients("rtmp://127.0.0.1/live/s?token=t", "2");
-        assert_eq!(many.publish_url(1).stream, "s-1?token=t");
-        assert_eq!(clients("rtmp://127.0.0.1/live/s", "1").publish_url(0).stream, "s");
+    fn clients_are_spread_over_streams() {
+        let names = |line: &str, is_publish| {
+            let (url, clients) = clients(line);
+            let name = |index| clients.url_of(&url, is_publish, index).stream;
+            (0..clients.clients).map(name).collect::<Vec<_>>()
+        };
+        assert_eq!(names("--clients 2", false), ["s", "s"]);
+        assert_eq!(names("--clients 2", true), ["s-0", "s-1"]);
+        assert_eq!(names("--clients 1", true), ["s"]);
+        assert_eq!(names("--clients 3 --streams 2", false), ["s-0", "s-1", "s-0"]);
     }
 
     #[test]
     fn starts_are_spread_over_the_ramp() {
-        let four = clients("rtmp://127.0.0.1/live/s", "4");
+        let (_, four) = clients("--clients 4 --ramp-ms 1000");
         let starts: Vec<_> = (0..4).map(|index| four.start_of(index).as_millis()).collect();
         assert_eq!(starts, [0, 250, 500, 750]);
         assert_eq!(four.duration(), Duration::from_secs(11));
+        assert_eq!(four.threads(), 1);
     }
 
     #[test]
@@ -110,6 +164,7 @@ mod tests {
         for line in [
             ["load", "rtmp-play", "--url", "http://127.0.0.1/live/s"],
             ["load", "rtmp-play", "--url", "rtmp://127.0.0.1/"],
+            ["load", "flv-play", "--url", "rtmp://127.0.0.1/live/s"],
             ["load", "rtmp-play", "--clients", "0"],
         ] {
             assert!(Arguments::try_parse_from(line).is_err(), "{line:?}");

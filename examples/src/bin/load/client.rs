@@ -1,19 +1,32 @@
-//! One RTMP client: a socket and a session.
+//! A client's socket, and an RTMP publisher's session on it.
 
-use std::{cell::RefCell, io, time::Instant};
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Poll, ready},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use rtmp_proto::{
     ClientConfig, ClientEvent, ClientOutput, ClientSession, Purpose, RtmpUrl, SendError,
-    SessionError,
+    SessionError, chunk::EncodeError,
 };
 use thiserror::Error;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{
+    io::{AsyncRead, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+};
 
-use crate::target::Target;
+use crate::{
+    target::Target,
+    walk::{ChunkedError, FlvError, WalkError},
+};
 
-/// Bytes read at once, into a buffer that all clients share.
-const READ_BUFFER: usize = 64 * 1024;
+/// Bytes read at once, into a buffer that all clients of a thread share.
+const READ_BUFFER: usize = 256 * 1024;
 
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into());
@@ -30,33 +43,72 @@ pub(crate) enum ClientError {
     Rejected(String),
     #[error("ended by the server: {0}")]
     Ended(String),
+    #[error("no answer in HTTP")]
+    NoHttp,
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
     Session(#[from] SessionError),
     #[error(transparent)]
     Send(#[from] SendError),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    #[error(transparent)]
+    Walk(#[from] WalkError),
+    #[error(transparent)]
+    Flv(#[from] FlvError),
+    #[error(transparent)]
+    Chunked(#[from] ChunkedError),
 }
 
-pub(crate) struct Client {
+/// Waits for bytes, and hands all that are there to `take`.
+pub(crate) async fn read<T>(
+    socket: &mut TcpStream,
+    mut take: impl FnMut(&[u8]) -> Result<T, ClientError>,
+) -> Result<T, ClientError> {
+    poll_fn(|cx| {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut *socket).poll_read(cx, &mut buffer))?;
+            Poll::Ready(match buffer.filled() {
+                [] => Err(ClientError::Closed),
+                bytes => take(bytes),
+            })
+        })
+    })
+    .await
+}
+
+/// Makes an error of an event that ends the session.
+pub(crate) fn checked(event: ClientEvent) -> Result<ClientEvent, ClientError> {
+    match event {
+        ClientEvent::Rejected { code, .. } => Err(ClientError::Rejected(code.to_string())),
+        ClientEvent::Ended { code, .. } => Err(ClientError::Ended(code.to_string())),
+        event => Ok(event),
+    }
+}
+
+/// The session of client `index`.
+pub(crate) fn session(index: u32, url: RtmpUrl, purpose: Purpose) -> ClientSession {
+    let mut config = ClientConfig::new(url, purpose);
+    config.seed = index.into();
+    ClientSession::new(config, Instant::now())
+}
+
+/// An RTMP publisher: a socket and a session.
+pub(crate) struct PublishClient {
     socket: TcpStream,
     pub(crate) session: ClientSession,
-    /// When the session last had something to send: before a play starts, its `play` command.
-    pub(crate) last_sent: Instant,
 }
 
-impl Client {
+impl PublishClient {
     pub(crate) async fn connect(
         target: Target,
         index: u32,
         url: RtmpUrl,
-        purpose: Purpose,
     ) -> Result<Self, ClientError> {
         let socket = target.connect(index).await.map_err(ClientError::Connect)?;
-        let mut config = ClientConfig::new(url, purpose);
-        config.seed = index.into();
-        let last_sent = Instant::now();
-        Ok(Self { socket, session: ClientSession::new(config, last_sent), last_sent })
+        Ok(Self { socket, session: session(index, url, Purpose::publish()) })
     }
 
     /// Waits for the next event, and sends what the session has to send.
@@ -68,8 +120,8 @@ impl Client {
                     ClientOutput::Event(event) => return checked(event),
                 }
             }
-            self.socket.readable().await?;
-            self.try_read()?;
+            let Self { socket, session } = self;
+            read(socket, |bytes| Ok(session.receive(Instant::now(), bytes)?)).await?;
         }
     }
 
@@ -100,7 +152,6 @@ impl Client {
     }
 
     async fn send(&mut self, bytes: Bytes) -> Result<(), ClientError> {
-        self.last_sent = Instant::now();
         Ok(self.socket.write_all(&bytes).await?)
     }
 
@@ -115,14 +166,5 @@ impl Client {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error.into()),
         })
-    }
-}
-
-/// Makes an error of an event that ends the session.
-fn checked(event: ClientEvent) -> Result<ClientEvent, ClientError> {
-    match event {
-        ClientEvent::Rejected { code, .. } => Err(ClientError::Rejected(code.to_string())),
-        ClientEvent::Ended { code, .. } => Err(ClientError::Ended(code.to_string())),
-        event => Ok(event),
     }
 }

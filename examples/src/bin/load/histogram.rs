@@ -38,6 +38,15 @@ impl Histogram {
         self.max = self.max.max(micros);
     }
 
+    /// Adds what another has counted.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (bucket, count) in self.buckets.iter_mut().zip(&other.buckets) {
+            *bucket += count;
+        }
+        self.count += other.count;
+        self.max = self.max.max(other.max);
+    }
+
     /// `None` if nothing was counted.
     pub(crate) fn percentiles(&self) -> Option<Percentiles> {
         (self.count > 0).then(|| Percentiles {
@@ -116,5 +125,16 @@ mod tests {
         let mut histogram = Histogram::new();
         histogram.add(Duration::MAX);
         assert_eq!(histogram.percentiles().unwrap().max, MAX as f64 / 1000.0);
+    }
+
+    #[test]
+    fn merged_ones_count_as_one() {
+        let (mut all, mut even, mut odd) = (Histogram::new(), Histogram::new(), Histogram::new());
+        for ms in 1..=100 {
+            all.add(Duration::from_millis(ms));
+            if ms % 2 == 0 { &mut even } else { &mut odd }.add(Duration::from_millis(ms));
+        }
+        odd.merge(&even);
+        assert_eq!(odd.percentiles(), all.percentiles());
     }
 }

@@ -1,4 +1,4 @@
-//! A load generator for RTMP servers: thousands of players or publishers on one thread, each of
+//! A load generator for live media servers: thousands of players or publishers on a thread, each of
 //! which checks what it gets.
 //!
 //! A publisher writes a counter and the time into every frame ([`stamp`]). A player that finds
@@ -9,24 +9,46 @@
 mod arguments;
 mod client;
 mod clock;
+mod flv_play;
 mod histogram;
-mod play;
+mod limit;
+mod player;
 mod publish;
-mod report;
+mod rtmp_play;
 mod run;
 mod stamp;
 mod stream;
+mod summary;
 mod target;
+mod url;
+mod walk;
 
 use std::process::ExitCode;
 
+use arguments::{Arguments, Clients, Command};
 use clap::Parser;
+use run::Work;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let arguments = arguments::Arguments::parse();
+fn main() -> ExitCode {
     raise_open_file_limit();
-    let summary = match run::run(arguments.command).await {
+    match Arguments::parse().command {
+        Command::RtmpPlay { url, clients } => run_clients(Work::RtmpPlay(url), clients),
+        Command::FlvPlay { url, clients } => run_clients(Work::FlvPlay(url), clients),
+        Command::RtmpPublish { url, clients, rate } => {
+            run_clients(Work::Publish(url, rate), clients)
+        }
+        Command::Limit(options) => match limit::run(options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::from(2)
+            }
+        },
+    }
+}
+
+fn run_clients(work: Work, clients: Clients) -> ExitCode {
+    let summary = match run::run(work, clients) {
         Ok(summary) => summary,
         Err(error) => {
             eprintln!("{error}");

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use rtmp_proto::{ClientEvent, MediaMessage, MessageStreamId, Purpose, RtmpUrl};
+use rtmp_proto::{ClientEvent, MediaMessage, MessageStreamId, RtmpUrl};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
-    client::{Client, ClientError},
-    report::{ClientReport, Shared},
+    client::{ClientError, PublishClient},
     stream::Stream,
+    summary::{ClientReport, Shared},
     target::Target,
 };
 
@@ -31,7 +31,7 @@ impl Publisher<'_> {
         deadline: Instant,
     ) -> Result<(), ClientError> {
         let index = self.report.index;
-        let mut client = Client::connect(target, index, url, Purpose::publish()).await?;
+        let mut client = PublishClient::connect(target, index, url).await?;
         self.shared.progress.connected.add(1);
         let msid = loop {
             if let ClientEvent::PublishStarted { msid } = client.next_event().await? {
@@ -62,7 +62,7 @@ impl Publisher<'_> {
 
     async fn send(
         &mut self,
-        client: &mut Client,
+        client: &mut PublishClient,
         msid: MessageStreamId,
         message: MediaMessage,
     ) -> Result<(), ClientError> {

@@ -1,80 +1,162 @@
 //! Starts the clients, shows how they do, and ends them in time.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::Duration,
+};
 
-use rtmp_proto::MediaMessage;
+use rtmp_proto::{MediaMessage, RtmpUrl};
 use tokio::{
-    select,
+    runtime,
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout_at},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use crate::{
-    arguments::{Clients, Command, Rate},
-    play::Player,
+    arguments::{Clients, Rate},
+    flv_play,
+    player::Player,
     publish::Publisher,
-    report::{ClientReport, Progress, Shared, Summary},
+    rtmp_play,
     stream::Stream,
+    summary::{ClientReport, Counter, Mode, Progress, Shared, Summary},
     target::Target,
+    url::HttpUrl,
 };
 
 /// How long after their time clients are waited for; each ends by itself long before.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What the clients do.
-#[derive(Clone)]
-enum Work {
-    Play,
-    Publish(Rate, [MediaMessage; 3]),
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    RtmpPlay(RtmpUrl),
+    FlvPlay(HttpUrl),
+    Publish(RtmpUrl, Rate),
+}
+
+impl Work {
+    fn mode(&self) -> Mode {
+        match self {
+            Self::RtmpPlay(_) => Mode::RtmpPlay,
+            Self::FlvPlay(_) => Mode::FlvPlay,
+            Self::Publish(..) => Mode::RtmpPublish,
+        }
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::RtmpPlay(url) | Self::Publish(url, _) => url.to_string(),
+            Self::FlvPlay(url) => url.to_string(),
+        }
+    }
+
+    /// The server that is meant.
+    fn target(&self) -> Result<Target, Box<dyn Error + Send + Sync>> {
+        let (host, port) = match self {
+            Self::RtmpPlay(url) | Self::Publish(url, _) if url.secure => {
+                return Err(format!("{url}: rtmps is not supported").into());
+            }
+            Self::RtmpPlay(url) | Self::Publish(url, _) => (&url.host, url.port),
+            Self::FlvPlay(url) => (&url.host, url.port),
+        };
+        Ok(runtime()?.block_on(Target::of(host, port))?)
+    }
+}
+
+/// What all clients know.
+#[derive(Debug)]
+struct Plan {
+    work: Work,
+    headers: [MediaMessage; 3],
+    clients: Clients,
+    target: Target,
+    start: Instant,
+    deadline: Instant,
 }
 
 /// Runs all clients to the end.
-pub(crate) async fn run(command: Command) -> Result<Summary, Box<dyn Error + Send + Sync>> {
-    let (clients, work) = match command {
-        Command::RtmpPlay(clients) => (clients, Work::Play),
-        Command::RtmpPublish { clients, rate } => {
-            let headers = Stream::new(rate).headers()?;
-            (clients, Work::Publish(rate, headers))
-        }
+pub(crate) fn run(work: Work, clients: Clients) -> Result<Summary, Box<dyn Error + Send + Sync>> {
+    let rate = match work {
+        Work::Publish(_, rate) => rate,
+        _ => Rate::default(),
     };
-    let target = Target::of(&clients.url).await?;
-    let clients = Arc::new(clients);
-    let shared = Arc::new(Shared::default());
+    let (headers, target) = (Stream::new(rate).headers()?, work.target()?);
     let start = Instant::now();
     let deadline = start + clients.duration();
-    let mut tasks = JoinSet::new();
-    for index in 0..clients.clients {
-        let (clients, work, shared) = (clients.clone(), work.clone(), shared.clone());
-        tasks.spawn(async move {
-            sleep_until(start + clients.start_of(index)).await;
-            run_one(index, target, &clients, work, &shared, deadline).await
-        });
+    let plan = Arc::new(Plan { work, headers, clients, target, start, deadline });
+    let (reports, collected) = mpsc::channel();
+    let threads = plan.clients.threads();
+    let shared: Vec<_> = (0..threads).map(|_| Arc::new(Shared::default())).collect();
+    for (number, shared) in (0..).zip(&shared) {
+        let (runtime, plan, shared, reports) =
+            (runtime()?, plan.clone(), shared.clone(), reports.clone());
+        thread::Builder::new().name(format!("clients-{number}")).spawn(move || {
+            let indices = (number..plan.clients.clients).step_by(threads as usize);
+            runtime.block_on(run_some(indices, plan, shared, &reports));
+        })?;
     }
-    let reports = collect(tasks, &clients, &shared.progress, start).await;
-    Ok(Summary::new(matches!(work, Work::Play), &clients, reports, &shared))
+    drop(reports);
+    let reports = collect(&collected, &plan, &shared);
+    let Plan { work, clients, .. } = &*plan;
+    Ok(Summary::new(work.mode(), work.url(), clients, reports, &shared))
 }
 
-async fn run_one(
-    index: u32,
-    target: Target,
-    clients: &Clients,
-    work: Work,
-    shared: &Shared,
-    deadline: Instant,
-) -> ClientReport {
-    let mut report = ClientReport::new(index);
-    let ended = match work {
-        Work::Play => {
-            let mut player = Player::new(&mut report, shared);
-            let run = player.run(target, clients.url.clone());
-            timeout_at(deadline, run).await.map(Err)
+fn runtime() -> io::Result<runtime::Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// Runs the clients of a thread.
+async fn run_some(
+    indices: impl Iterator<Item = u32>,
+    plan: Arc<Plan>,
+    shared: Arc<Shared>,
+    reports: &Sender<ClientReport>,
+) {
+    let mut tasks = JoinSet::new();
+    for index in indices {
+        let (plan, shared) = (plan.clone(), shared.clone());
+        tasks.spawn(async move {
+            sleep_until(plan.start + plan.clients.start_of(index)).await;
+            run_one(index, &plan, &shared).await
+        });
+    }
+    while let Some(joined) = tasks.join_next().await {
+        match joined {
+            // Who collects may be gone, its patience being over.
+            Ok(report) => drop(reports.send(report)),
+            Err(error) => eprintln!("{error}"),
         }
-        Work::Publish(rate, headers) => {
-            let stream = Stream::new(rate);
+    }
+}
+
+async fn run_one(index: u32, plan: &Plan, shared: &Shared) -> ClientReport {
+    let Plan { work, headers, clients, target, deadline, .. } = plan;
+    let mut report = ClientReport::new(index);
+    let behind = Duration::from_millis(clients.behind_ms);
+    let ended = match work {
+        Work::RtmpPlay(url) => {
+            let (mut player, url) =
+                (Player::new(&mut report, shared, behind), clients.url_of(url, false, index));
+            timeout_at(*deadline, rtmp_play::play(&mut player, *target, url)).await.map(Err)
+        }
+        Work::FlvPlay(url) => {
+            let (mut player, url) =
+                (Player::new(&mut report, shared, behind), clients.url_of(url, false, index));
+            timeout_at(*deadline, flv_play::play(&mut player, *target, url)).await.map(Err)
+        }
+        Work::Publish(url, rate) => {
+            let (stream, headers) = (Stream::new(*rate), headers.clone());
             let mut publisher = Publisher { report: &mut report, shared, stream, headers };
             // The publisher itself keeps to the deadline, and then says goodbye.
-            let run = publisher.run(target, clients.publish_url(index), deadline);
-            timeout_at(deadline + GRACE / 2, run).await
+            let run = publisher.run(*target, clients.url_of(url, true, index), *deadline);
+            timeout_at(*deadline + GRACE / 2, run).await
         }
     };
     report.ended_early = match ended {
@@ -82,7 +164,7 @@ async fn run_one(
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) if !report.started => Some("not started in time".to_owned()),
         // A player goes on until its time is over; a publisher is done by then.
-        Err(_) if Instant::now() < deadline + GRACE / 2 => None,
+        Err(_) if Instant::now() < *deadline + GRACE / 2 => None,
         Err(_) => Some("the server took no more".to_owned()),
     };
     if report.ended_early.is_some() {
@@ -92,47 +174,43 @@ async fn run_one(
 }
 
 /// Waits for the clients, with a line about them each second.
-async fn collect(
-    mut tasks: JoinSet<ClientReport>,
-    clients: &Clients,
-    progress: &Progress,
-    start: Instant,
+fn collect(
+    collected: &Receiver<ClientReport>,
+    plan: &Plan,
+    shared: &[Arc<Shared>],
 ) -> Vec<ClientReport> {
-    let mut reports: Vec<_> = (0..clients.clients)
+    let mut reports: Vec<_> = (0..plan.clients.clients)
         .map(|index| ClientReport {
             ended_early: Some("did not stop".to_owned()),
             ..ClientReport::new(index)
         })
         .collect();
-    let mut ticks = interval(Duration::from_secs(1));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    ticks.tick().await;
+    let sum = |of: fn(&Progress) -> &Counter| -> u64 {
+        shared.iter().map(|shared| of(&shared.progress).value()).sum()
+    };
     let (mut messages, mut bytes) = (0, 0);
-    let stop = sleep_until(start + clients.duration() + GRACE);
-    tokio::pin!(stop);
+    let mut tick = plan.start + Duration::from_secs(1);
     loop {
-        select! {
-            joined = tasks.join_next() => match joined {
-                Some(Ok(report)) => {
-                    let index = report.index as usize;
-                    reports[index] = report;
-                }
-                Some(Err(error)) => eprintln!("{error}"),
-                None => return reports,
-            },
-            () = &mut stop => return reports,
-            _ = ticks.tick() => {
-                let (all, all_bytes) = (progress.messages.value(), progress.bytes.value());
+        match collected.recv_timeout(tick.saturating_duration_since(Instant::now())) {
+            Ok(report) => {
+                let index = report.index as usize;
+                reports[index] = report;
+            }
+            Err(RecvTimeoutError::Disconnected) => return reports,
+            Err(RecvTimeoutError::Timeout) if tick > plan.deadline + GRACE => return reports,
+            Err(RecvTimeoutError::Timeout) => {
+                tick += Duration::from_secs(1);
+                let all = (sum(|progress| &progress.messages), sum(|progress| &progress.bytes));
                 eprintln!(
                     "{:>4} s: {} connected, {} started, {} ended early, {} messages/s, {:.1} Mbit/s",
-                    start.elapsed().as_secs(),
-                    progress.connected.value(),
-                    progress.started.value(),
-                    progress.ended_early.value(),
-                    all - messages,
-                    (all_bytes - bytes) as f64 * 8e-6,
+                    plan.start.elapsed().as_secs(),
+                    sum(|progress| &progress.connected),
+                    sum(|progress| &progress.started),
+                    sum(|progress| &progress.ended_early),
+                    all.0 - messages,
+                    (all.1 - bytes) as f64 * 8e-6,
                 );
-                (messages, bytes) = (all, all_bytes);
+                (messages, bytes) = all;
             }
         }
     }

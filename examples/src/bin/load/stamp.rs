@@ -5,7 +5,9 @@
 //! right behind the tag header.
 
 use bytes::{BufMut, BytesMut};
-use rtmp_proto::{MediaKind, MediaMessage};
+use rtmp_proto::MediaKind;
+
+use crate::walk::Found;
 
 /// Names the stamp, as the UUID of the SEI message.
 const MAGIC: [u8; 16] = *b"srs-load-stamp-1";
@@ -37,13 +39,13 @@ impl Stamp {
     }
 
     /// The stamp of a message; `None` for a message of another publisher.
-    pub(crate) fn find(message: &MediaMessage) -> Option<Self> {
+    pub(crate) fn find(message: &Found<'_>) -> Option<Self> {
         let offset = match message.kind {
             MediaKind::Audio => AUDIO_OFFSET,
             MediaKind::Video => VIDEO_OFFSET,
             MediaKind::Data => return None,
         };
-        let text = message.payload.get(offset..offset + LEN)?.strip_prefix(&MAGIC)?;
+        let text = message.head.get(offset..offset + LEN)?.strip_prefix(&MAGIC)?;
         let (counter, clock) = text.split_at_checked(16)?;
         Some(Self { counter: hexadecimal(counter)?, clock: hexadecimal(clock)? })
     }
@@ -59,12 +61,17 @@ fn hexadecimal(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rtmp_proto::MediaMessage;
 
     fn message(kind: MediaKind, offset: usize, stamp: Stamp) -> MediaMessage {
         let mut payload = BytesMut::zeroed(offset);
         stamp.encode(&mut payload);
         assert_eq!(payload.len(), offset + LEN);
         MediaMessage { kind, timestamp: 0, payload: payload.freeze() }
+    }
+
+    fn find(message: &MediaMessage) -> Option<Stamp> {
+        Stamp::find(&message.into())
     }
 
     #[test]
@@ -74,9 +81,9 @@ mod tests {
             Stamp { counter: 0x0123_4567_89ab_cdef, clock: 1 },
         ] {
             let video = message(MediaKind::Video, VIDEO_OFFSET, stamp);
-            assert_eq!(Stamp::find(&video), Some(stamp));
+            assert_eq!(find(&video), Some(stamp));
             let audio = message(MediaKind::Audio, AUDIO_OFFSET, stamp);
-            assert_eq!(Stamp::find(&audio), Some(stamp));
+            assert_eq!(find(&audio), Some(stamp));
         }
     }
 
@@ -86,12 +93,12 @@ mod tests {
         let good = message(MediaKind::Audio, AUDIO_OFFSET, stamp);
         for len in 0..good.payload.len() {
             let payload = good.payload.slice(..len);
-            assert_eq!(Stamp::find(&MediaMessage { payload, ..good.clone() }), None);
+            assert_eq!(find(&MediaMessage { payload, ..good.clone() }), None);
         }
         let video = MediaMessage { kind: MediaKind::Video, ..good.clone() };
-        assert_eq!(Stamp::find(&video), None);
+        assert_eq!(find(&video), None);
         let mut bytes = good.payload.to_vec();
         bytes[AUDIO_OFFSET + 20] = b'g';
-        assert_eq!(Stamp::find(&MediaMessage { payload: bytes.into(), ..good }), None);
+        assert_eq!(find(&MediaMessage { payload: bytes.into(), ..good }), None);
     }
 }

@@ -114,17 +114,23 @@ impl Stream {
 
     /// The next frame, stamped with the time of this call.
     pub(crate) fn next_frame(&mut self) -> MediaMessage {
+        self.next_with_kind().0
+    }
+
+    /// The next frame, and whether it is a keyframe.
+    pub(crate) fn next_with_kind(&mut self) -> (MediaMessage, bool) {
         let timestamp = self.due().as_millis() as u32;
         let stamp = Stamp { counter: self.video + self.audio, clock: clock::nanos() };
-        let (kind, payload) = if self.video_due() <= self.audio_due() {
-            let is_key = self.video.is_multiple_of(u64::from(GOP_SECONDS * self.fps));
+        let is_video = self.video_due() <= self.audio_due();
+        let is_key = is_video && self.video.is_multiple_of(u64::from(GOP_SECONDS * self.fps));
+        let (kind, payload) = if is_video {
             self.video += 1;
             (MediaKind::Video, self.video_frame(is_key, stamp))
         } else {
             self.audio += 1;
             (MediaKind::Audio, self.audio_frame(stamp))
         };
-        MediaMessage { kind, timestamp, payload }
+        (MediaMessage { kind, timestamp, payload }, is_key)
     }
 
     /// An SEI NAL unit with the stamp, and a slice.
@@ -189,7 +195,7 @@ mod tests {
             let (mut bytes, mut keys, mut counter, mut last) = (0, 0, 0, 0);
             while stream.due() < Duration::from_secs(10) {
                 let frame = stream.next_frame();
-                assert_eq!(Stamp::find(&frame).unwrap().counter, counter);
+                assert_eq!(Stamp::find(&(&frame).into()).unwrap().counter, counter);
                 assert!(frame.timestamp >= last);
                 (counter, last) = (counter + 1, frame.timestamp);
                 bytes += frame.payload.len();
@@ -211,7 +217,7 @@ mod tests {
     fn the_least_rate_still_has_its_stamps() {
         let mut stream = Stream::new(Rate { kbps: 32, fps: 240 });
         for _ in 0..500 {
-            assert!(Stamp::find(&stream.next_frame()).is_some());
+            assert!(Stamp::find(&(&stream.next_frame()).into()).is_some());
         }
     }
 }

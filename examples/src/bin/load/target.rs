@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use rtmp_proto::RtmpUrl;
 use thiserror::Error;
 use tokio::{
     net::{TcpSocket, TcpStream, lookup_host},
@@ -19,8 +18,6 @@ const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Error)]
 pub(crate) enum TargetError {
-    #[error("{0}: rtmps is not supported")]
-    Secure(RtmpUrl),
     #[error("{host}: {source}")]
     Lookup { host: String, source: io::Error },
     #[error("{host}: no such host")]
@@ -35,12 +32,9 @@ pub(crate) struct Target(SocketAddr);
 
 impl Target {
     /// Finds the server; refuses every address but those of this machine.
-    pub(crate) async fn of(url: &RtmpUrl) -> Result<Self, TargetError> {
-        if url.secure {
-            return Err(TargetError::Secure(url.clone()));
-        }
-        let host = url.host.clone();
-        let lookup = timeout(LOOKUP_TIMEOUT, lookup_host((url.host.as_str(), url.port))).await;
+    pub(crate) async fn of(host: &str, port: u16) -> Result<Self, TargetError> {
+        let lookup = timeout(LOOKUP_TIMEOUT, lookup_host((host, port))).await;
+        let host = host.to_owned();
         let found = lookup
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|source| TargetError::Lookup { host: host.clone(), source })?;
@@ -82,21 +76,15 @@ fn source_of(index: u32) -> IpAddr {
 mod tests {
     use super::*;
 
-    async fn target(url: &str) -> Result<Target, TargetError> {
-        Target::of(&RtmpUrl::parse(url).unwrap()).await
-    }
-
     #[tokio::test]
     async fn only_this_machine_is_a_target() {
-        for host in ["127.0.0.1", "127.3.2.1", "[::1]", "[::ffff:127.0.0.1]"] {
-            target(&format!("rtmp://{host}/live/s")).await.unwrap();
+        for host in ["127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"] {
+            Target::of(host, 1935).await.unwrap();
         }
-        for host in ["192.0.2.1", "0.0.0.0", "[2001:db8::1]", "[::ffff:192.0.2.1]"] {
-            let error = target(&format!("rtmp://{host}/live/s")).await.unwrap_err();
+        for host in ["192.0.2.1", "0.0.0.0", "2001:db8::1", "::ffff:192.0.2.1"] {
+            let error = Target::of(host, 1935).await.unwrap_err();
             assert!(matches!(error, TargetError::NotLoopback { .. }), "{error}");
         }
-        let error = target("rtmps://127.0.0.1/live/s").await.unwrap_err();
-        assert!(matches!(error, TargetError::Secure(_)), "{error}");
     }
 
     #[test]

@@ -3,14 +3,17 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
 use serde::Serialize;
 
-use crate::histogram::{Histogram, Percentiles};
+use crate::{
+    arguments::Clients,
+    histogram::{Histogram, Percentiles},
+};
 
 /// A number that all clients add to.
 #[derive(Debug, Default)]
@@ -36,7 +39,7 @@ pub(crate) struct Progress {
     pub(crate) bytes: Counter,
 }
 
-/// What all clients write to.
+/// What all clients of a thread write to.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) progress: Progress,
@@ -73,6 +76,8 @@ pub(crate) struct ClientReport {
     pub(crate) messages: u64,
     /// Bytes of their payloads.
     pub(crate) bytes: u64,
+    /// How often a player found bytes to read: at least so many writes of the server.
+    pub(crate) reads: u64,
     /// Timestamps lower than the one before in the same track.
     pub(crate) out_of_order: u64,
     /// Messages with the mark of this program's publisher.
@@ -82,6 +87,8 @@ pub(crate) struct ClientReport {
     pub(crate) lost: u64,
     /// Messages that came twice or late.
     pub(crate) repeated: u64,
+    /// A frame was older when it came than is allowed.
+    pub(crate) behind: bool,
     /// From `play` to the first keyframe.
     pub(crate) join_ms: Option<f64>,
     /// Why it ended before its time.
@@ -102,12 +109,23 @@ pub(crate) struct Spread {
     max: u64,
 }
 
+/// What the clients do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Mode {
+    RtmpPlay,
+    FlvPlay,
+    RtmpPublish,
+}
+
 /// What is printed at the end.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
-    mode: &'static str,
+    mode: Mode,
     url: String,
     clients: u32,
+    streams: u32,
+    threads: u32,
     seconds: u64,
     /// Clients that the server has let play or publish.
     started: u32,
@@ -117,11 +135,15 @@ pub(crate) struct Summary {
     /// Of all clients.
     messages: Spread,
     bytes: Spread,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reads: Option<u64>,
     out_of_order: u64,
     stamped: u64,
     gaps: u64,
     lost: u64,
     repeated: u64,
+    /// Clients with a frame that came too late.
+    behind: u32,
     /// From `play` to the first keyframe.
     join_ms: Option<Percentiles>,
     /// From the publisher's write to the player's read, without what was replayed at the start.
@@ -136,10 +158,11 @@ pub(crate) struct Summary {
 
 impl Summary {
     pub(crate) fn new(
-        is_play: bool,
-        clients: &crate::arguments::Clients,
+        mode: Mode,
+        url: String,
+        clients: &Clients,
         reports: Vec<ClientReport>,
-        shared: &Shared,
+        shared: &[Arc<Shared>],
     ) -> Self {
         let mut reasons = BTreeMap::new();
         for reason in reports.iter().filter_map(|report| report.ended_early.as_ref()) {
@@ -151,23 +174,33 @@ impl Summary {
             min: reports.iter().map(field).min().unwrap_or(0),
             max: reports.iter().map(field).max().unwrap_or(0),
         };
-        let latency = shared.latency().percentiles();
+        let merged = |of: fn(&Shared) -> MutexGuard<'_, Histogram>| {
+            let mut all = Histogram::new();
+            shared.iter().for_each(|shared| all.merge(&of(shared)));
+            all.percentiles()
+        };
+        let is_play = mode != Mode::RtmpPublish;
+        let latency = merged(Shared::latency);
         Self {
-            mode: if is_play { "rtmp-play" } else { "rtmp-publish" },
-            url: clients.url.to_string(),
+            mode,
+            url,
             clients: clients.clients,
+            streams: clients.streams(!is_play),
+            threads: clients.threads(),
             seconds: clients.seconds,
             started: sum(|report| report.started.into()) as u32,
             ended_early: sum(|report| report.ended_early.is_some().into()) as u32,
             reasons,
             messages: spread(|report| report.messages),
             bytes: spread(|report| report.bytes),
+            reads: is_play.then(|| sum(|report| report.reads)),
             out_of_order: sum(|report| report.out_of_order),
             stamped: sum(|report| report.stamped),
             gaps: sum(|report| report.gaps),
             lost: sum(|report| report.lost),
             repeated: sum(|report| report.repeated),
-            join_ms: shared.join().percentiles(),
+            behind: sum(|report| report.behind.into()) as u32,
+            join_ms: merged(Shared::join),
             latency_ms: latency.filter(|_| is_play),
             late_ms: latency.filter(|_| !is_play),
             per_client: if clients.per_client { reports } else { Vec::new() },
@@ -176,7 +209,8 @@ impl Summary {
 
     /// Whether every client was let in, lasted to the end, and missed nothing.
     pub(crate) fn is_clean(&self) -> bool {
-        let faults = self.gaps + self.repeated + self.out_of_order + u64::from(self.ended_early);
+        let faults = self.gaps + self.repeated + self.out_of_order;
+        let faults = faults + u64::from(self.ended_early) + u64::from(self.behind);
         self.started == self.clients && faults == 0
     }
 }

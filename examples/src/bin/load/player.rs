@@ -3,63 +3,73 @@
 use std::time::{Duration, Instant};
 
 use flv_mux::VideoTagHeader;
-use rtmp_proto::{ClientEvent, MediaKind, MediaMessage, Purpose, RtmpUrl};
+use rtmp_proto::MediaKind;
 
 use crate::{
-    client::{Client, ClientError},
     clock,
-    report::{ClientReport, Shared},
     stamp::Stamp,
-    target::Target,
+    summary::{ClientReport, Shared},
+    walk::Found,
 };
 
 pub(crate) struct Player<'a> {
     pub(crate) report: &'a mut ClientReport,
-    pub(crate) shared: &'a Shared,
-    /// When `play` was sent: on the clock of durations, and on that of stamps.
+    shared: &'a Shared,
+    /// A frame that is older than this when it comes is behind.
+    behind: Duration,
+    /// When the stream was asked for: on the clock of durations, and on that of stamps.
     asked: Option<(Instant, u64)>,
+    /// When the bytes at hand were read, on the clock of stamps.
+    read_at: u64,
     last_audio: Option<u32>,
     last_video: Option<u32>,
     last_counter: Option<u64>,
 }
 
 impl<'a> Player<'a> {
-    pub(crate) fn new(report: &'a mut ClientReport, shared: &'a Shared) -> Self {
-        Self { report, shared, asked: None, last_audio: None, last_video: None, last_counter: None }
-    }
-
-    /// Plays until the server ends it.
-    pub(crate) async fn run(&mut self, target: Target, url: RtmpUrl) -> ClientError {
-        let index = self.report.index;
-        let mut client = match Client::connect(target, index, url, Purpose::play()).await {
-            Ok(client) => client,
-            Err(error) => return error,
-        };
-        self.shared.progress.connected.add(1);
-        loop {
-            match client.next_event().await {
-                Ok(ClientEvent::PlayStarted { .. }) => self.started(&client),
-                Ok(ClientEvent::Media { message, .. }) => self.message(&message),
-                Ok(_) => {}
-                Err(error) => return error,
-            }
+    pub(crate) fn new(report: &'a mut ClientReport, shared: &'a Shared, behind: Duration) -> Self {
+        Self {
+            report,
+            shared,
+            behind,
+            asked: None,
+            read_at: 0,
+            last_audio: None,
+            last_video: None,
+            last_counter: None,
         }
     }
 
-    fn started(&mut self, client: &Client) {
-        self.report.started = true;
-        self.shared.progress.started.add(1);
-        let ago = u64::try_from(client.last_sent.elapsed().as_nanos()).unwrap_or(0);
-        self.asked = Some((client.last_sent, clock::nanos().saturating_sub(ago)));
+    /// The server has taken the connection.
+    pub(crate) fn connected(&self) {
+        self.shared.progress.connected.add(1);
     }
 
-    fn message(&mut self, message: &MediaMessage) {
+    /// The server lets it play, having been asked so long `ago`; told again, nothing happens.
+    pub(crate) fn started(&mut self, ago: Duration) {
+        if self.report.started {
+            return;
+        }
+        self.report.started = true;
+        self.shared.progress.started.add(1);
+        let asked = Instant::now().checked_sub(ago).unwrap_or_else(Instant::now);
+        let nanos = u64::try_from(ago.as_nanos()).unwrap_or(0);
+        self.asked = Some((asked, clock::nanos().saturating_sub(nanos)));
+    }
+
+    /// Bytes were read, whose messages come next.
+    pub(crate) fn read(&mut self, bytes: usize) {
+        self.read_at = clock::nanos();
+        self.report.reads += 1;
+        self.shared.progress.bytes.add(bytes as u64);
+    }
+
+    /// A message has come.
+    pub(crate) fn message(&mut self, message: &Found<'_>) {
         let report = &mut *self.report;
-        let len = message.payload.len() as u64;
         report.messages += 1;
-        report.bytes += len;
+        report.bytes += message.len as u64;
         self.shared.progress.messages.add(1);
-        self.shared.progress.bytes.add(len);
 
         let last = match message.kind {
             MediaKind::Audio => &mut self.last_audio,
@@ -74,7 +84,7 @@ impl<'a> Player<'a> {
 
         if report.join_ms.is_none()
             && message.kind == MediaKind::Video
-            && VideoTagHeader::decode(&message.payload).is_ok_and(|(head, _)| head.is_keyframe())
+            && VideoTagHeader::decode(message.head).is_ok_and(|(head, _)| head.is_keyframe())
             && let Some((asked, _)) = self.asked
         {
             // Until now some servers send the audio without the video: the stream is whole from
@@ -107,8 +117,9 @@ impl<'a> Player<'a> {
         self.last_counter = Some(stamp.counter);
         // What was sent before the play was asked for is replay: its age is no latency.
         if self.asked.is_some_and(|(_, asked)| stamp.clock >= asked) {
-            let latency = clock::nanos().saturating_sub(stamp.clock);
-            self.shared.latency().add(Duration::from_nanos(latency));
+            let latency = Duration::from_nanos(self.read_at.saturating_sub(stamp.clock));
+            report.behind |= latency > self.behind;
+            self.shared.latency().add(latency);
         }
     }
 }
@@ -117,6 +128,9 @@ impl<'a> Player<'a> {
 mod tests {
     use super::*;
     use bytes::BytesMut;
+    use rtmp_proto::MediaMessage;
+
+    const BEHIND: Duration = Duration::from_secs(5);
 
     fn keyframe(timestamp: u32, counter: u64) -> MediaMessage {
         let mut payload = BytesMut::from(&[0x17, 1, 0, 0, 0, 0, 0, 0, 52, 6, 5, 48][..]);
@@ -132,9 +146,9 @@ mod tests {
 
     fn report(messages: &[(u32, u64)]) -> ClientReport {
         let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared);
+        let mut player = Player::new(&mut report, &shared, BEHIND);
         for &(timestamp, counter) in messages {
-            player.message(&audio(timestamp, counter));
+            player.message(&(&audio(timestamp, counter)).into());
         }
         report
     }
@@ -155,14 +169,14 @@ mod tests {
     #[test]
     fn what_is_missing_before_the_first_keyframe_is_no_gap() {
         let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared);
+        let mut player = Player::new(&mut report, &shared, BEHIND);
         player.asked = Some((Instant::now(), 0));
         for message in [audio(0, 0), audio(23, 2), keyframe(40, 9), audio(46, 10)] {
-            player.message(&message);
+            player.message(&(&message).into());
         }
         assert_eq!(player.report.gaps, 0);
         for message in [keyframe(80, 12), audio(92, 13)] {
-            player.message(&message);
+            player.message(&(&message).into());
         }
         assert_eq!((report.gaps, report.lost, report.stamped), (1, 1, 6));
         assert!(report.join_ms.is_some());
@@ -178,5 +192,17 @@ mod tests {
     fn times_that_run_back_are_counted_but_not_the_wrap() {
         let report = report(&[(u32::MAX - 10, 0), (12, 1), (5, 2), (30, 3)]);
         assert_eq!(report.out_of_order, 1);
+    }
+
+    #[test]
+    fn a_frame_that_is_too_old_puts_its_client_behind() {
+        for (age, is_behind) in [(4, false), (6, true)] {
+            let (mut report, shared) = (ClientReport::new(0), Shared::default());
+            let mut player = Player::new(&mut report, &shared, BEHIND);
+            player.asked = Some((Instant::now(), 0));
+            player.read_at = age * 1_000_000_000;
+            player.message(&(&audio(0, 0)).into());
+            assert_eq!(report.behind, is_behind);
+        }
     }
 }
