@@ -55,7 +55,7 @@ fn what_a_connection_announces_may_be_decided_when_it_is_asked_for() {
     server.session.set_windows(100_000, 0);
     server.accept();
     assert_eq!(server.sent[0].payload[..], 100_000u32.to_be_bytes());
-    assert_eq!(server.sent[1].payload[..4], 100_000u32.to_be_bytes());
+    assert_eq!(server.sent[1].payload[..4], 2_500_000u32.to_be_bytes());
     assert_eq!(server.sent[2].payload[..], 4096u32.to_be_bytes());
     server.forget();
 
@@ -67,6 +67,16 @@ fn what_a_connection_announces_may_be_decided_when_it_is_asked_for() {
     let sent: Vec<_> = server.sent.iter().map(|m| (m.type_id.0, &m.payload[..])).collect();
     assert_eq!(sent, [(1, &128u32.to_be_bytes()[..])]);
     assert_eq!(server.session.media_encoder(ONE).encoded_len(0, 256), 12 + 256 + 1);
+}
+
+#[test]
+fn a_window_of_zero_is_not_announced() {
+    let mut server = Scripted::shaken(ServerConfig::default());
+    server.call(CONTROL, "connect", 1.0, connect_object(), vec![]);
+    server.session.set_windows(0, 0);
+    server.accept();
+    let types: Vec<_> = server.sent.iter().map(|message| message.type_id.0).collect();
+    assert_eq!(types[..3], [6, 1, 20]);
 }
 
 #[test]

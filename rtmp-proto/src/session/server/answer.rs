@@ -169,7 +169,9 @@ impl ServerSession {
     }
 
     fn send_connected(&mut self, transaction_id: f64, object_encoding: f64) {
-        self.link.send_window(self.config.window_ack_size);
+        if self.config.window_ack_size > 0 {
+            self.link.send_window(self.config.window_ack_size);
+        }
         self.link.send_control(&SetPeerBandwidth {
             window: self.config.peer_bandwidth,
             limit: BandwidthLimit::Dynamic,

@@ -58,12 +58,12 @@ impl ServerSession {
             }
             "FCPublish" => {
                 self.fc_publish = true;
-                if !self.has_created_stream {
-                    self.publish_style = PublishStyle::Fmle;
-                } else if self.publish_style == PublishStyle::Flash {
-                    self.publish_style = PublishStyle::Haivision;
-                }
+                self.note_publish_style();
                 self.answer(transaction_id, Value::Undefined);
+            }
+            "releaseStream" => {
+                self.note_publish_style();
+                self.answer(transaction_id, Value::Null);
             }
             "FCUnpublish" => self.fc_unpublish(&command),
             "FCSubscribe" => self.fc_subscribe(&command),
@@ -89,8 +89,17 @@ impl ServerSession {
             }
             // Answers to our calls, which want none.
             "_result" | "_error" => {}
-            // releaseStream, _checkbw and all that is not known: clients wait for any answer.
+            // _checkbw and all that is not known: clients wait for any answer.
             _ => self.answer(transaction_id, Value::Null),
+        }
+    }
+
+    /// Notes a call that only encoders make before they publish.
+    fn note_publish_style(&mut self) {
+        if !self.has_created_stream {
+            self.publish_style = PublishStyle::Fmle;
+        } else if self.publish_style == PublishStyle::Flash {
+            self.publish_style = PublishStyle::Haivision;
         }
     }
 

@@ -149,13 +149,14 @@ impl ServerSession {
 
     /// Sets what the answer to `connect` will announce; without effect after it.
     ///
-    /// `window_ack_size` is as in [`ServerConfig`]; `in_ack_size` is the window for our acknowledgements until the
-    /// client announces one, in bytes, 0 for none.
+    /// `window_ack_size` is as in [`ServerConfig`], with 0 for no announcement; `in_ack_size` is the window for our
+    /// acknowledgements until the client announces another, in bytes, 0 to leave it to the client.
     pub fn set_windows(&mut self, window_ack_size: u32, in_ack_size: u32) {
         if self.connection != Connection::Accepted {
             self.config.window_ack_size = window_ack_size;
-            self.config.peer_bandwidth = window_ack_size;
-            self.link.set_ack_window(in_ack_size);
+            if in_ack_size > 0 {
+                self.link.set_ack_window(in_ack_size);
+            }
         }
     }
 
