@@ -36,8 +36,8 @@ pub struct AudioInfo {
 }
 
 impl VideoInfo {
-    /// Reads a video message: its header and what follows.
-    pub(super) fn new(header: VideoTagHeader, payload: &[u8]) -> Self {
+    /// Reads a video message: its header and what follows, parameter sets only if it is asked to.
+    pub(super) fn new(header: VideoTagHeader, payload: &[u8], parse_sps: bool) -> Self {
         let codec = match (header.four_cc(), header.format) {
             (Some(FourCc::AVC), _) => "H264".to_owned(),
             (Some(FourCc::HEVC), _) => "HEVC".to_owned(),
@@ -55,9 +55,9 @@ impl VideoInfo {
         if header.is_sequence_header() {
             // A configuration that can't be read leaves the details out.
             match header.four_cc() {
-                Some(FourCc::AVC) => info.read_avc(payload),
-                Some(FourCc::HEVC) => info.read_hevc(payload),
-                Some(FourCc::AV1) => info.read_av1(payload),
+                Some(FourCc::AVC) => info.read_avc(payload, parse_sps),
+                Some(FourCc::HEVC) => info.read_hevc(payload, parse_sps),
+                Some(FourCc::AV1) => info.read_av1(payload, parse_sps),
                 Some(FourCc::VP8 | FourCc::VP9) => info.read_vp(payload),
                 _ => None,
             };
@@ -65,32 +65,40 @@ impl VideoInfo {
         info
     }
 
-    fn read_avc(&mut self, payload: &[u8]) -> Option<()> {
+    fn read_avc(&mut self, payload: &[u8], parse_sps: bool) -> Option<()> {
         let record = AvcDecoderConfigurationRecord::decode(payload).ok()?;
         self.profile = avc_profile(record.profile, record.compatibility).to_owned();
         self.level = format!("{}.{}", record.level / 10, record.level % 10);
+        if !parse_sps {
+            return Some(());
+        }
         let sps = Sps::decode(record.sps.first()?, &Limits::default()).ok()?;
         (self.width, self.height) = (sps.width, sps.height);
         Some(())
     }
 
-    fn read_hevc(&mut self, payload: &[u8]) -> Option<()> {
+    fn read_hevc(&mut self, payload: &[u8], parse_sps: bool) -> Option<()> {
         let record = HevcDecoderConfigurationRecord::decode(payload).ok()?;
+        self.profile = hevc_profile(record.profile.idc).to_owned();
+        // In thirtieths: 93 is 3.1.
+        self.level = format!("{}.{}", record.profile.level / 30, record.profile.level % 30 / 3);
+        if !parse_sps {
+            return Some(());
+        }
         let sps = record.units(HevcNalUnitType::SPS).next()?;
         let sps = HevcSps::decode(sps, &Limits::default()).ok()?;
-        self.profile = hevc_profile(sps.profile.idc).to_owned();
-        // In thirtieths: 93 is 3.1.
-        self.level = format!("{}.{}", sps.profile.level / 30, sps.profile.level % 30 / 3);
         (self.width, self.height) = (sps.width, sps.height);
         Some(())
     }
 
-    fn read_av1(&mut self, payload: &[u8]) -> Option<()> {
+    fn read_av1(&mut self, payload: &[u8], parse_sps: bool) -> Option<()> {
         let record = Av1CodecConfigurationRecord::decode(payload).ok()?;
         let header = record.sequence_header(&Limits::default())?;
         self.profile = av1_profile(header.profile).to_owned();
         self.level = format!("{}.{}", 2 + header.level / 4, header.level % 4);
-        (self.width, self.height) = (header.width, header.height);
+        if parse_sps {
+            (self.width, self.height) = (header.width, header.height);
+        }
         Some(())
     }
 

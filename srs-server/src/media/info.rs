@@ -96,10 +96,12 @@ impl MediaInfo {
         is_whole
     }
 
-    /// Notes the first video message, and every configuration: its header and payload.
-    pub(super) fn note_video(&self, message: Option<(VideoTagHeader, &[u8])>) {
+    /// Notes the first video message, and every configuration: its header and payload, and
+    /// whether parameter sets are read.
+    pub(super) fn note_video(&self, message: Option<(VideoTagHeader, &[u8])>, parse_sps: bool) {
         self.has_video.store(true, Relaxed);
-        *lock(&self.video) = message.map(|(header, payload)| VideoInfo::new(header, payload));
+        *lock(&self.video) =
+            message.map(|(header, payload)| VideoInfo::new(header, payload, parse_sps));
     }
 }
 

@@ -24,7 +24,7 @@ pub struct IngestOptions {
     pub mix_correct: bool,
     /// Whether a sequence header that says nothing new is left out.
     pub reduce_sequence_header: bool,
-    /// Whether the video's configuration is read.
+    /// Whether parameter sets are read for the picture's size.
     pub parse_sps: bool,
     /// Whether NAL units behind start codes are mended.
     pub annexb: bool,
@@ -238,9 +238,8 @@ impl Ingest {
         let slot = header.and_then(|(header, offset)| slot::of_video(header, &body[offset..]));
         if slot == Some(slot::VIDEO) || !self.video_told {
             self.video_told = true;
-            // Without its payload a configuration tells no more than the codec.
-            let payload = |offset| if self.options.parse_sps { &body[offset..] } else { &[] };
-            media.note_video(header.map(|(header, offset)| (header, payload(offset))));
+            let message = header.map(|(header, offset)| (header, &body[offset..]));
+            media.note_video(message, self.options.parse_sps);
         }
         if slot.is_some() {
             return self.config(TagKind::Video, slot, body);
