@@ -383,7 +383,7 @@ async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, sh
                 Some(place) => Some(place),
                 None => {
                     if warned.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
-                        warn!("a connection refused: max_connections are there");
+                        warn!(code = 1074, "a connection refused: max_connections are there");
                         warned = Some(Instant::now());
                     }
                     continue;
@@ -430,20 +430,14 @@ async fn keep_house(shared: Arc<Shared>) {
 /// Closes publishers that nobody plays, where their vhost has it so.
 fn kick_idle(shared: &Shared, now: std::time::Instant) {
     for stream in shared.streams.page(0, usize::MAX) {
-        let limit = stream.vhost.settings.publish.kickoff_for_idle;
-        if limit.is_zero() {
-            continue;
-        }
-        let is_idle = shared
-            .hub
-            .stream(&stream.key)
-            .is_some_and(|stats| stats.is_active() && stats.readers == 0);
-        if stream.idle_for(is_idle, now) < limit {
-            continue;
-        }
-        let id = stream.published().client;
-        if let Some(publisher) = id.and_then(|id| shared.clients.find(&id)) {
-            warn!(stream = %stream.key, "no player for {} s: the publisher is closed", limit.as_secs_f64());
+        let is_idle = || {
+            let stats = shared.hub.stream(&stream.key);
+            stats.is_some_and(|stats| stats.is_active() && stats.readers == 0)
+        };
+        let Some(limit) = stream.idle_beyond(is_idle, now) else { continue };
+        if let Some(publisher) = stream.published().client.and_then(|id| shared.clients.find(&id)) {
+            let limit = limit.as_secs_f64();
+            warn!(stream = %stream.key, code = 2056, "no player for {limit} s: the publisher is closed");
             publisher.kick();
         }
     }

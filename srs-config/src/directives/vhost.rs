@@ -134,6 +134,11 @@ block! {
 }
 
 impl Vhost {
+    /// Whether small packets are sent at once: who wants every message at once wants that too.
+    pub fn sends_at_once(&self) -> bool {
+        self.tcp_nodelay || self.min_latency
+    }
+
     /// As in the zero-config profile.
     pub fn zero_config() -> Self {
         let mut vhost = Self { tcp_nodelay: true, ..Self::default() };

@@ -175,8 +175,7 @@ impl Clients {
         now: Instant,
     ) -> ClientGuard {
         stream.joined();
-        let settings = &stream.vhost.settings;
-        link.set_coalescing(!(settings.tcp_nodelay || settings.min_latency));
+        link.set_coalescing(!stream.vhost.settings.sends_at_once());
         let client = Arc::new(Client {
             identity,
             stream,

@@ -12,7 +12,7 @@ use std::{
 use srs_config::DEFAULT_VHOST;
 use stream_hub::StreamKey;
 
-use super::{Meter, Vhost};
+use super::{Identity, Meter, Vhost};
 use crate::media::MediaInfo;
 
 /// A stream while anybody publishes or plays it.
@@ -32,8 +32,7 @@ pub struct LiveStream {
     is_shown: AtomicBool,
     /// How many streams are shown.
     shown: Arc<AtomicUsize>,
-    /// Since when nobody plays what is published.
-    idle_since: Mutex<Option<Instant>>,
+    idle: Mutex<Idle>,
     published: Mutex<Published>,
 }
 
@@ -46,6 +45,14 @@ pub struct Published {
     pub client: Option<String>,
     /// The URL that it connected to.
     pub tc_url: String,
+}
+
+/// How long nobody has played what is published.
+#[derive(Debug, Default)]
+struct Idle {
+    since: Option<Instant>,
+    /// How long it may be for this publisher; zero for ever.
+    limit: Duration,
 }
 
 impl LiveStream {
@@ -66,19 +73,30 @@ impl LiveStream {
         }
     }
 
-    /// Notes whether nobody plays what is published; for how long that has been so.
-    pub fn idle_for(&self, is_idle: bool, now: Instant) -> Duration {
-        let mut since = lock(&self.idle_since);
-        *since = if is_idle { since.or(Some(now)) } else { None };
-        since.map_or(Duration::ZERO, |since| now - since)
+    /// Notes whether nobody plays what is published, where that matters; the limit, once it has
+    /// been so for as long.
+    pub fn idle_beyond(&self, is_idle: impl FnOnce() -> bool, now: Instant) -> Option<Duration> {
+        let limit = lock(&self.idle).limit;
+        if limit.is_zero() {
+            return None;
+        }
+        let is_idle = is_idle();
+        let mut idle = lock(&self.idle);
+        if !is_idle {
+            idle.since = None;
+            return None;
+        }
+        let since = *idle.since.get_or_insert(now);
+        Some(limit).filter(|&limit| now.saturating_duration_since(since) >= limit)
     }
 
-    /// Notes who publishes now.
-    pub fn published_by(&self, client: &str, tc_url: &str) {
+    /// Notes who publishes now, and how long it may do so without a player; zero for ever.
+    pub fn published_by(&self, client: &Identity, idle_limit: Duration) {
+        *lock(&self.idle) = Idle { since: None, limit: idle_limit };
         let now = Published {
             is_active: true,
-            client: Some(client.to_owned()),
-            tc_url: tc_url.to_owned(),
+            client: Some(client.id.clone()),
+            tc_url: client.tc_url.clone(),
         };
         let before = std::mem::replace(&mut *lock(&self.published), now);
         if !before.is_active {
@@ -141,7 +159,7 @@ impl Streams {
             meter: Meter::new(now),
             is_shown: AtomicBool::new(false),
             shown: self.shown.clone(),
-            idle_since: Mutex::default(),
+            idle: Mutex::default(),
             published: Mutex::default(),
         });
         let number = list.next;

@@ -45,6 +45,8 @@ impl<S: Transport> Connection<S> {
         msid: MessageStreamId,
     ) -> Result<(), ConnectionError> {
         let asked = self.resolve(stream_name)?;
+        // Hook servers would take the end of a publish that was bound to fail for the stream's.
+        Publishing::check(self, &asked)?;
         let facts = self.facts_of(&asked);
         let question = self.hooks(&asked.vhost, facts.clone()).await?.publish(facts);
         let told = self.answer(question).await?;

@@ -431,10 +431,15 @@ impl<S: Transport> Connection<S> {
     }
 
     /// Enters the connection in the list of clients.
-    pub(super) fn join(&self, kind: ClientKind, stream: Arc<LiveStream>) -> ClientGuard {
+    pub(super) fn join(
+        &self,
+        kind: ClientKind,
+        stream: Arc<LiveStream>,
+        vhost: &Vhost,
+    ) -> ClientGuard {
         let connect = self.connect.as_deref();
         let text = |field: fn(&Connect) -> &String| connect.map(field).cloned().unwrap_or_default();
-        self.shared.clients.join(
+        let client = self.shared.clients.join(
             Identity {
                 id: self.peer.id.clone(),
                 ip: self.peer.address.ip().to_canonical(),
@@ -447,6 +452,9 @@ impl<S: Transport> Connection<S> {
             self.socket.link().clone(),
             self.close.clone(),
             Instant::now().into_std(),
-        )
+        );
+        // The stream may have come to be before a reload.
+        self.socket.link().set_coalescing(!vhost.settings.sends_at_once());
+        client
     }
 }

@@ -53,6 +53,22 @@ pub enum ConnectionError {
 }
 
 impl ConnectionError {
+    /// The code that SRS has for the error; `None` where it has none, or users meet none.
+    pub fn code(&self) -> Option<u32> {
+        match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::TimedOut => Some(1011),
+            Self::Session(
+                SessionError::HandshakeTimeout { .. } | SessionError::SetupTimeout { .. },
+            ) => Some(1011),
+            Self::PublisherIdle(_) => Some(1011),
+            Self::PublishRefused(_, PublishError::Busy { .. }) => Some(1028),
+            Self::NoVhost(_) => Some(2014),
+            Self::Address(UrlError::EmptyStream) => Some(2051),
+            Self::Denied(error) => Some(error.code()),
+            _ => None,
+        }
+    }
+
     /// What the client is told: who denied it, and how, is none of its business.
     pub(super) fn told(&self) -> String {
         match self {
@@ -70,6 +86,38 @@ impl ConnectionError {
                 !matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset)
             }
             _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stream_hub::PublisherId;
+
+    use super::*;
+
+    #[test]
+    fn errors_have_the_codes_of_srs() {
+        let key = StreamKey::new("v", "live", "a");
+        let busy = PublishError::Busy { by: PublisherId::new("x") };
+        let limit = Duration::from_secs(5);
+        for (error, code) in [
+            (ConnectionError::Closed, None),
+            (io::Error::from(io::ErrorKind::TimedOut).into(), Some(1011)),
+            (io::Error::from(io::ErrorKind::ConnectionReset).into(), None),
+            (SessionError::HandshakeTimeout { limit }.into(), Some(1011)),
+            (SessionError::OutputFull { limit: 1 }.into(), None),
+            (ConnectionError::PublisherIdle(limit), Some(1011)),
+            (ConnectionError::PublishRefused(key.clone(), busy), Some(1028)),
+            (ConnectionError::PublishRefused(key, PublishError::HubClosed), None),
+            (ConnectionError::NoVhost("v".to_owned()), Some(2014)),
+            (UrlError::EmptyStream.into(), Some(2051)),
+            (
+                HookError::Denied { url: String::new(), code: 1, body: String::new() }.into(),
+                Some(3064),
+            ),
+        ] {
+            assert_eq!(error.code(), code, "{error}");
         }
     }
 }

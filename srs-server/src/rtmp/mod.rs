@@ -25,7 +25,9 @@ pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>) {
     info!(peer = %address, "rtmp connection");
     match Connection::new(socket, peer, shared).run().await {
         ConnectionError::Closed => info!(peer = %address, "rtmp connection closed by the client"),
-        error => warn!(peer = %address, "rtmp connection closed: {error}"),
+        error => {
+            warn!(peer = %address, code = error.code(), "rtmp connection closed: {error}");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A stream that a connection plays.
 
 use std::{
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -34,6 +35,8 @@ pub(super) struct Playing {
     duration: Option<Duration>,
     began: Option<Duration>,
     client: ClientGuard,
+    /// The vhost as it was configured when the play began.
+    vhost: Arc<Vhost>,
     /// Tells the hook servers when the play is over.
     _told: Told,
     /// Whether the socket's send buffer was fitted to the stream.
@@ -57,7 +60,7 @@ impl Playing {
         connection.set_chunk_size(chunk_size);
         let dialect = Dialect { codecs: connection.codecs(), ..Dialect::new(msid, chunk_size) };
         let reader = subscribe(connection, &stream.key, &vhost, dialect, None)?;
-        let client = connection.join(ClientKind::RtmpPlay, stream);
+        let client = connection.join(ClientKind::RtmpPlay, stream, &vhost);
         info!(stream = %client.stream.key, ip = %client.identity.ip, "play");
         Ok(Self {
             msid,
@@ -68,6 +71,7 @@ impl Playing {
             duration: Duration::try_from_secs_f64(duration).ok().filter(|time| !time.is_zero()),
             began: None,
             client,
+            vhost,
             _told: told,
             is_fitted: false,
         })
@@ -91,7 +95,7 @@ impl Playing {
         let has_video_again = dialect.video && !self.dialect.video;
         let start = if has_video_again { Start::NextJoinPoint } else { Start::Live };
         let key = self.client.stream.key.clone();
-        self.reader = subscribe(connection, &key, &self.client.stream.vhost, dialect, Some(start))?;
+        self.reader = subscribe(connection, &key, &self.vhost, dialect, Some(start))?;
         self.dialect = dialect;
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use rtmp_proto::{MediaMessage, MessageStreamId, PublishStyle};
-use stream_hub::{BusyPolicy, Publisher, PublisherId, StreamKey, TrackInfo, Writer};
+use stream_hub::{BusyPolicy, PublishError, Publisher, PublisherId, StreamKey, TrackInfo, Writer};
 use tokio::time::Instant;
 use tracing::info;
 
@@ -35,31 +35,47 @@ pub(super) struct Publishing {
 }
 
 impl Publishing {
-    pub(super) fn begin<S: Transport>(
+    /// Whether the stream may be published, as far as it is known before.
+    pub(super) fn check<S: Transport>(
         connection: &Connection<S>,
-        Asked { stream, vhost, param }: Asked,
-        msid: MessageStreamId,
-        told: Told,
-    ) -> Result<Self, ConnectionError> {
+        asked: &Asked,
+    ) -> Result<(), ConnectionError> {
         if connection.publishing.is_some() {
             return Err(ConnectionError::OneStream);
         }
+        let key = &asked.stream.key;
+        let there = connection.shared.hub.stream(key).and_then(|stream| stream.publisher);
+        match there {
+            Some(by)
+                if busy_policy(asked) == BusyPolicy::Refuse || by != who(connection, asked) =>
+            {
+                Err(ConnectionError::PublishRefused(key.clone(), PublishError::Busy { by }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn begin<S: Transport>(
+        connection: &Connection<S>,
+        asked: Asked,
+        msid: MessageStreamId,
+        told: Told,
+    ) -> Result<Self, ConnectionError> {
+        // The answer of a hook server took its time.
+        Self::check(connection, &asked)?;
         let shared = &connection.shared;
-        let settings = &vhost.settings.publish;
         let now = Instant::now();
-        // Who comes from the same place with the same parameters is the same encoder again.
-        let ip = connection.peer.address.ip().to_canonical();
-        let who = PublisherId::new(format!("{ip}{param}"));
-        let busy =
-            if settings.takeover == "same" { BusyPolicy::TakeOverSame } else { BusyPolicy::Refuse };
+        let (who, busy) = (who(connection, &asked), busy_policy(&asked));
+        let Asked { stream, vhost, .. } = asked;
+        let settings = &vhost.settings.publish;
         let key = stream.key.clone();
         let refused = |error| ConnectionError::PublishRefused(key.clone(), error);
         let mut publisher =
             shared.hub.publish(key.clone(), who, busy, now.into_std()).map_err(refused)?;
         let writer = publisher.track::<Frame>(TrackInfo::default()).map_err(refused)?;
-        let client = connection.join(kind(connection.publish_style()), stream.clone());
-        stream.published_by(&client.identity.id, &client.identity.tc_url);
-        info!(stream = %key, %ip, "publish");
+        let client = connection.join(kind(connection.publish_style()), stream.clone(), &vhost);
+        stream.published_by(&client.identity, settings.kickoff_for_idle);
+        info!(stream = %key, ip = %client.identity.ip, "publish");
         Ok(Self {
             msid,
             ingest: Ingest::new(IngestOptions::new(&vhost.settings), publisher.resume_time()),
@@ -114,6 +130,19 @@ impl Publishing {
         if let Some(publisher) = self.publisher.take() {
             publisher.end();
         }
+    }
+}
+
+/// Who publishes: who comes from the same place with the same parameters is the same encoder again.
+fn who<S: Transport>(connection: &Connection<S>, asked: &Asked) -> PublisherId {
+    let ip = connection.peer.address.ip().to_canonical();
+    PublisherId::new(format!("{ip}{}", asked.param))
+}
+
+fn busy_policy(asked: &Asked) -> BusyPolicy {
+    match asked.vhost.settings.publish.takeover.as_str() {
+        "same" => BusyPolicy::TakeOverSame,
+        _ => BusyPolicy::Refuse,
     }
 }
 
