@@ -8,6 +8,7 @@ mod clips;
 mod ffmpeg;
 mod hook_server;
 mod program;
+mod raw;
 mod server;
 
 pub(crate) use client::{RtmpClient, inter_frame, key_frame, video_header};
@@ -15,6 +16,7 @@ pub(crate) use clips::{Clip, clip};
 pub(crate) use ffmpeg::{Ffmpeg, Packet, Version, contents, decoded_hashes, packets};
 pub(crate) use hook_server::{Answer, HookServer};
 pub(crate) use program::{Home, Running, free_ports, is_running, port_of, wait_for_port};
+pub(crate) use raw::RawClient;
 pub(crate) use server::{TestDir, TestServer};
 
 use std::{
