@@ -83,7 +83,8 @@ impl Ffmpeg {
         Self::spawn(command, output)
     }
 
-    fn spawn(mut command: Command, output: PathBuf) -> Self {
+    /// Runs an ffmpeg that was put together elsewhere.
+    pub(crate) fn spawn(mut command: Command, output: PathBuf) -> Self {
         let child = command.stdin(Stdio::null()).spawn().expect("ffmpeg is installed");
         Self { child, output }
     }
