@@ -77,11 +77,9 @@ impl HookError {
         match self {
             Self::Denied { .. } => 3064,
             Self::Reply { .. } | Self::TooLong { .. } => 3008,
-            Self::Status { .. }
-            | Self::Timeout { .. }
-            | Self::Unreachable { .. }
-            | Self::TooMany { .. }
-            | Self::Gone => 4005,
+            Self::Unreachable { .. } => 1018,
+            Self::Timeout { .. } => 1011,
+            Self::Status { .. } | Self::TooMany { .. } | Self::Gone => 4005,
         }
     }
 }

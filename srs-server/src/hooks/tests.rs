@@ -132,7 +132,7 @@ async fn no_is_no_and_nothing_ends() {
     assert_eq!(error.code(), 3064);
     let error = session.play(facts("a")).await.unwrap_err();
     assert_eq!(error.to_string(), "on_play gave no answer: reset");
-    assert_eq!(error.code(), 4005);
+    assert_eq!(error.code(), 1018);
     fake.script("on_connect", Script::No);
     session.connect(facts("")).await.unwrap_err();
     drop(session);

@@ -6,7 +6,6 @@ mod support;
 
 mod api;
 mod config;
-mod coverage;
 mod hooks;
 mod http;
 mod live;

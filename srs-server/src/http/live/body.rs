@@ -42,6 +42,8 @@ pub(super) struct LiveBody<F: Send + Sync + 'static> {
     /// Messages taken from the ring and not yet given to the connection.
     queue: VecDeque<Bytes>,
     queued: usize,
+    /// Whether nothing more comes.
+    is_over: bool,
     span: Span,
 }
 
@@ -65,6 +67,7 @@ impl<F: Send + Sync + 'static> LiveBody<F> {
             watch: Some(Box::new(interval(WATCH))),
             queue: VecDeque::new(),
             queued: 0,
+            is_over: false,
             span: Span::current(),
         }
     }
@@ -95,20 +98,12 @@ impl<F: Send + Sync + 'static> LiveBody<F> {
         Poll::Ready(true)
     }
 
-    /// Why nothing of the stream can go out, as it is published now.
-    fn refused(&self) -> Option<String> {
-        let stream = &self.client.stream;
-        // What a publisher had who is gone says nothing of the next.
-        let is_live = self.shared.hub.stream(&stream.key).is_some_and(|stats| stats.is_active());
-        is_live.then(|| self.format.refuses(&stream.media)).flatten()
-    }
-
     /// Whether the stream may begin to go out, and the header in front of it.
     fn begin(&mut self) -> Option<Option<Bytes>> {
         match &mut self.header {
             None => Some(None),
             Some(header) => {
-                let is_late = self.queued >= HEADER_WAIT_BYTES;
+                let is_late = self.is_over || self.queued >= HEADER_WAIT_BYTES;
                 header.decide(&self.client.stream.media, is_late).map(Some)
             }
         }
@@ -127,15 +122,11 @@ impl<F: Send + Sync + 'static> http_body::Body for LiveBody<F> {
         let span = this.span.clone();
         let _entered = span.enter();
         while let Some(watch) = &mut this.watch {
-            let mut is_due = false;
+            // Hyper flushes after each poll; it reads no further while a request is unread.
             while watch.poll_tick(cx).is_ready() {
-                is_due = true;
-            }
-            if is_due {
-                // Hyper flushes after each poll; it reads no further while a request is unread.
                 this.client.doubt();
-                // Nor is the client kept waiting for what can't come.
-                if let Some(why) = this.refused() {
+                // Nor is it kept waiting for what can't come.
+                if let Some(why) = this.format.refuses(&this.client.stream.media) {
                     info!(stream = %this.client.stream.key, "http play ended: {why}");
                     return Poll::Ready(None);
                 }
@@ -148,7 +139,11 @@ impl<F: Send + Sync + 'static> http_body::Body for LiveBody<F> {
                     return Poll::Ready(Some(Ok(Frame::data(header))));
                 }
             } else if !ready!(this.poll_queue(cx)) {
-                return Poll::Ready(None);
+                // A stream that was too short to show what it has goes out all the same.
+                if this.queue.is_empty() {
+                    return Poll::Ready(None);
+                }
+                this.is_over = true;
             }
         }
         while this.queue.is_empty() {

@@ -80,6 +80,19 @@ fn grace_keeps_players() {
     assert!(gone.elapsed() > Duration::from_secs(3), "{:?}", gone.elapsed());
 }
 
+/// However short a stream is, nothing of it is lost.
+#[test]
+fn a_stream_of_one_frame_reaches_http_flv() {
+    let server = server(&[("v.example", "")]);
+    let flv = flv_player(&server, "v.example", "a");
+    let mut publisher = RtmpClient::publish(&url(&server, "v.example", "a"));
+    send(&mut publisher, &[(0, &video_header()), (0, &key_frame(1, 100))]);
+    drop(publisher);
+    let got = flv.join().unwrap();
+    assert_eq!(got.len(), 13 + 15 + video_header().len() + 115);
+    assert_eq!(got[..5], *b"FLV\x01\x01");
+}
+
 /// A kick by the API is the end, whatever the grace.
 #[test]
 fn a_publisher_that_is_kicked_ends_its_stream() {

@@ -98,19 +98,25 @@ fn send_min_interval_spaces_writes() {
 
 #[test]
 fn min_latency_sends_every_message() {
-    let server = server(&[("min.example", "min_latency on;"), ("default.example", "")]);
+    let server = server(&[
+        ("min.example", "min_latency on;"),
+        ("auto.example", "play { mw_latency auto; mw_msgs auto; }"),
+        ("default.example", ""),
+    ]);
     let counts = writes(&server, &["min.example", "default.example"]);
     let [min, default] = counts[..] else { unreachable!() };
     assert!((3..=12).contains(&default), "{counts:?}");
     assert!(min >= 3 * default, "{counts:?}");
 
     // Not even one message waits for the next.
-    let url = url(&server, "min.example", "one");
-    let mut publisher = RtmpClient::publish(&url);
-    let mut player = RtmpClient::play(&url);
-    for number in 0..5 {
-        send(&mut publisher, &[(number * 40, &key_frame(number, 100))]);
-        assert_eq!(take(&mut player, 1)[0].1, key_frame(number, 100));
+    for vhost in ["min.example", "auto.example"] {
+        let url = url(&server, vhost, "one");
+        let mut publisher = RtmpClient::publish(&url);
+        let mut player = RtmpClient::play(&url);
+        for number in 0..5 {
+            send(&mut publisher, &[(number * 40, &key_frame(number, 100))]);
+            assert_eq!(take(&mut player, 1)[0].1, key_frame(number, 100), "{vhost}");
+        }
     }
 }
 
