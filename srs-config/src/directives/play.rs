@@ -11,9 +11,9 @@ block! {
     /// How players are served.
     Play {
         /// Whether a player that joins gets what came since the last keyframe.
-        gop_cache: bool = true, OnOff, Same { test: "gop_cache_off_waits_for_the_next_keyframe" };
+        gop_cache: bool = true, OnOff, Differs { how: "off: a player begins at the next keyframe, not between two", test: "gop_cache_off_waits_for_the_next_keyframe" };
         /// Messages since the last keyframe beyond which a player that joins waits for the next one.
-        gop_cache_max_frames: usize = 2500, Number(0..=1_000_000), Same { test: "gop_cache_max_frames_ends_the_cache" };
+        gop_cache_max_frames: usize = 2500, Number(0..=1_000_000), Differs { how: "beyond it a player begins at the next keyframe, not between two", test: "gop_cache_max_frames_ends_the_cache" };
         /// How far a player may lag; beyond, whole groups of pictures are dropped.
         queue_length: Duration = seconds(30), Seconds(0.1..=3600.0), Same { test: "queue_length_bounds_the_lag" };
         /// How timestamps are mended: `full` closes jumps, `zero` starts at 0, `off` leaves them.
@@ -29,7 +29,7 @@ block! {
         /// Messages that must wait before they are written; more than this many.
         mw_msgs: Option<u32> = None, Reset(Or("auto", Number(0..=128)), Some(128)), Same { test: "mw_msgs_holds_messages_back" };
         /// Least time between two writes, milliseconds.
-        send_min_interval: Duration = ms(0), Millis(0..=10_000), Same { test: "send_min_interval_spaces_writes" };
+        send_min_interval: Duration = ms(0), Millis(0..=10_000), Differs { how: "a write takes all messages that are there, not one", test: "send_min_interval_spaces_writes" };
         /// Whether a sequence header that says nothing new is left out.
         reduce_sequence_header: bool = false, OnOff, Same { test: "reduce_sequence_header_sends_it_once" };
     }
