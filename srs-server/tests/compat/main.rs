@@ -6,6 +6,7 @@ mod support;
 
 mod api;
 mod config;
+mod coverage;
 mod hooks;
 mod http;
 mod live;

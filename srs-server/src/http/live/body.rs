@@ -98,6 +98,14 @@ impl<F: Send + Sync + 'static> LiveBody<F> {
         Poll::Ready(true)
     }
 
+    /// Why nothing of the stream can go out, as it is published now.
+    fn refused(&self) -> Option<String> {
+        let stream = &self.client.stream;
+        // What a publisher had who is gone says nothing of the next.
+        let is_live = self.shared.hub.stream(&stream.key).is_some_and(|stats| stats.is_active());
+        is_live.then(|| self.format.refuses(&stream.media)).flatten()
+    }
+
     /// Whether the stream may begin to go out, and the header in front of it.
     fn begin(&mut self) -> Option<Option<Bytes>> {
         match &mut self.header {
@@ -122,11 +130,15 @@ impl<F: Send + Sync + 'static> http_body::Body for LiveBody<F> {
         let span = this.span.clone();
         let _entered = span.enter();
         while let Some(watch) = &mut this.watch {
-            // Hyper flushes after each poll; it reads no further while a request is unread.
+            let mut is_due = false;
             while watch.poll_tick(cx).is_ready() {
+                is_due = true;
+            }
+            if is_due {
+                // Hyper flushes after each poll; it reads no further while a request is unread.
                 this.client.doubt();
-                // Nor is it kept waiting for what can't come.
-                if let Some(why) = this.format.refuses(&this.client.stream.media) {
+                // Nor is the client kept waiting for what can't come.
+                if let Some(why) = this.refused() {
                     info!(stream = %this.client.stream.key, "http play ended: {why}");
                     return Poll::Ready(None);
                 }

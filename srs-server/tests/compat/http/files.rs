@@ -231,6 +231,7 @@ fn http_and_the_api_may_share_a_port() {
     fs::write(server.dir().join("www/a.txt"), "file").unwrap();
     assert_eq!(get(port, "/a.txt").text(), "file");
     assert_eq!(server.api("versions")["code"], 0);
+    assert_eq!(get(port, "/metrics").status, 200);
     assert_eq!(probe(port, "localhost", "/live/a.flv").0, 200);
     let taking = Taking::start(port, "localhost", "/live/a.flv");
     server.wait_for_client("a", "flv-play");

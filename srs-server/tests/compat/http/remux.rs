@@ -26,8 +26,7 @@ fn taken(which: Clip, extension: &str) -> PathBuf {
     assert!(published.success());
     let answer = taking.finish();
     assert_eq!(answer.status, 200);
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("taken-{which:?}-{}.{extension}", std::process::id()));
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("taken-{which:?}.{extension}"));
     std::fs::write(&path, answer.body).unwrap();
     path
 }
@@ -171,6 +170,27 @@ fn a_format_that_carries_nothing_of_the_stream_is_refused() {
         Ffmpeg::publish_by(Version::Current, &clip(Clip::Av1Flac), &server.rtmp_url("b"));
     let taking = Taking::start(server.http, "localhost", "/live/b.ts");
     assert!(taking.finish().body.len() < 188, "nothing of it goes into MPEG-TS");
+}
+
+/// What the last publisher had says nothing of the next.
+#[test]
+fn a_player_may_wait_for_another_publisher() {
+    let server = TestServer::configured(
+        "vhost __defaultVhost__ { http_remux { enabled on; mount [vhost]/[app]/[stream].aac; } }",
+    );
+    // A player that stays keeps the stream known.
+    let _player = RtmpClient::play(&server.rtmp_url("a"));
+    server.wait_for_client("a", "rtmp-play");
+    assert!(Ffmpeg::publish(&clip(Clip::Mp3), &server.rtmp_url("a")).wait().success());
+    wait_for("end of the publisher", Duration::from_secs(20), || {
+        server.clients("a", "fmle-publish").is_empty().then_some(())
+    });
+    let taking = Taking::start(server.http, "localhost", "/live/a.aac");
+    server.wait_for_client("a", "flv-play");
+    // Longer than a response is kept waiting for what can't come.
+    sleep(Duration::from_secs(6));
+    assert!(Ffmpeg::publish(&clip(Clip::Avc), &server.rtmp_url("a")).wait().success());
+    assert!(taking.finish().body.len() > 10_000);
 }
 
 #[test]
