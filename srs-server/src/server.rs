@@ -397,16 +397,24 @@ async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, sh
         let peer = Peer { id: shared.new_id(), address, shard: shard.clone() };
         let span = info_span!("conn", id = %peer.id);
         let (shared, service) = (shared.clone(), service.clone());
-        shard.spawn(span, async move {
-            let _place = place;
-            match (net::prepare(socket, shared.tuning.send_buffer), service) {
-                (Ok(socket), Service::Rtmp) => rtmp::serve(socket, peer, shared).await,
-                (Ok(socket), Service::Media(router) | Service::Api(router)) => {
-                    http::serve(socket, peer, shared, router).await;
-                }
-                (Err(error), _) => debug!("connection gone before it began: {error}"),
-            }
-        });
+        let send_buffer = shared.tuning.send_buffer;
+        // The socket is set up where it is used, and each protocol's task has a size of its own.
+        let prepare = move || {
+            let gone = |error| debug!("connection gone before it began: {error}");
+            net::prepare(socket, send_buffer).map_err(gone).ok()
+        };
+        match service {
+            Service::Rtmp => shard.spawn(span, async move {
+                let _place = place;
+                let Some(socket) = prepare() else { return };
+                rtmp::serve(socket, peer, shared).await;
+            }),
+            Service::Media(router) | Service::Api(router) => shard.spawn(span, async move {
+                let _place = place;
+                let Some(socket) = prepare() else { return };
+                http::serve(socket, peer, shared, router).await;
+            }),
+        }
     }
 }
 

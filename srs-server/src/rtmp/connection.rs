@@ -68,11 +68,12 @@ pub(super) struct Connection<S> {
 }
 
 impl<S: Transport> Connection<S> {
-    pub(super) fn new(socket: S, peer: Peer, shared: Arc<Shared>) -> Self {
+    /// A connection, boxed: what runs it is moved, and holds a place for it at each step.
+    pub(super) fn new(socket: S, peer: Peer, shared: Arc<Shared>) -> Box<Self> {
         let mut config = ServerConfig::default();
         config.seed = shared.new_seed();
         config.capabilities = Capabilities::forward_any();
-        Self {
+        Box::new(Self {
             socket: Guarded::new(socket, shared.tuning.write_timeout),
             session: ServerSession::new(config, Instant::now().into_std()),
             peer,
@@ -85,11 +86,11 @@ impl<S: Transport> Connection<S> {
             rest: Bytes::new(),
             close: Arc::default(),
             timer: None,
-        }
+        })
     }
 
     /// Runs the connection to its end.
-    pub(super) async fn run(mut self) -> ConnectionError {
+    pub(super) async fn run(mut self: Box<Self>) -> ConnectionError {
         let close = self.close.clone();
         let error = select! {
             error = self.serve() => error,
@@ -106,7 +107,7 @@ impl<S: Transport> Connection<S> {
         self.publishing = None;
         self.playing = None;
         if !matches!(error, ConnectionError::Closed | ConnectionError::Io(_)) {
-            let _ = timeout(FAREWELL, self.farewell()).await;
+            let _ = timeout(FAREWELL, Box::pin(self.farewell())).await;
         }
         error
     }
@@ -279,39 +280,51 @@ impl<S: Transport> Connection<S> {
         while let Some(output) = self.session.poll_output() {
             match output {
                 ServerOutput::Transmit(bytes) => self.answers.extend_from_slice(&bytes),
-                ServerOutput::Event(event) => self.handle_event(event).await?,
+                ServerOutput::Event(event) => {
+                    if let Some(request) = self.handle_event(event)? {
+                        // In a box of its own: the connection outlives it by hours.
+                        Box::pin(self.handle_request(request)).await?;
+                    }
+                }
             }
             consume_budget().await;
         }
         Ok(())
     }
 
-    async fn handle_event(&mut self, event: ServerEvent) -> Result<(), ConnectionError> {
-        match event {
+    /// Does what the client asks for, once the hook servers allow it.
+    async fn handle_request(&mut self, request: ServerEvent) -> Result<(), ConnectionError> {
+        let (id, code, result) = match request {
             ServerEvent::ConnectRequested { id, connect } => {
                 debug!(app = %connect.app, tc_url = %connect.tc_url, "connect");
                 self.announce(&connect);
                 self.connect = Some(connect);
-                if let Err(error) = self.ask_to_connect().await {
-                    self.reject(id, StatusCode::CONNECT_REJECTED, &error);
-                    return Err(error);
-                }
-                self.accept(id);
+                (id, StatusCode::CONNECT_REJECTED, self.ask_to_connect().await)
             }
             ServerEvent::PublishRequested { id, msid, stream_name, .. } => {
-                if let Err(error) = self.publish(&stream_name, msid).await {
-                    self.reject(id, StatusCode::PUBLISH_BAD_NAME, &error);
-                    return Err(error);
-                }
-                self.accept(id);
+                (id, StatusCode::PUBLISH_BAD_NAME, self.publish(&stream_name, msid).await)
             }
             ServerEvent::PlayRequested { id, msid, stream_name, duration, .. } => {
-                if let Err(error) = self.play(&stream_name, msid, duration).await {
-                    self.reject(id, StatusCode::PLAY_FAILED, &error);
-                    return Err(error);
-                }
-                self.accept(id);
+                (id, StatusCode::PLAY_FAILED, self.play(&stream_name, msid, duration).await)
             }
+            _ => return Ok(()),
+        };
+        match result {
+            Ok(()) => self.accept(id),
+            Err(error) => {
+                self.reject(id, code, &error);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of what the client does; what it asks for comes back.
+    fn handle_event(&mut self, event: ServerEvent) -> Result<Option<ServerEvent>, ConnectionError> {
+        match event {
+            ServerEvent::ConnectRequested { .. }
+            | ServerEvent::PublishRequested { .. }
+            | ServerEvent::PlayRequested { .. } => return Ok(Some(event)),
             ServerEvent::Media { msid, message } => {
                 if let Some(publishing) = self.publishing.as_mut().filter(|p| p.msid == msid) {
                     publishing.push(message, Instant::now())?;
@@ -342,7 +355,7 @@ impl<S: Transport> Connection<S> {
             }
             other => debug!("{other:?}"),
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Sets what the client is told of the connection: by the vhost that it connects to, since the

@@ -82,11 +82,30 @@ mod tests {
     use stream_hub::StreamKey;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        net::TcpStream,
         task::yield_now,
     };
 
     use super::*;
     use crate::{config::Settings, net::Shard, server::Server};
+
+    /// What a viewer costs in memory, beside its kernel buffers: its task, its connection and its
+    /// place in the list of clients. There are thousands of them.
+    #[test]
+    fn a_viewer_is_small() {
+        let task = |socket: TcpStream, peer, shared| serve(socket, peer, shared);
+        let sizes = [
+            result_size(&task),
+            size_of::<Connection<TcpStream>>(),
+            size_of::<super::play::Playing>(),
+            size_of::<crate::live::Client>(),
+        ];
+        assert!(sizes.iter().sum::<usize>() <= 2_304, "{sizes:?}");
+    }
+
+    fn result_size<A, B, C, T>(_: &impl Fn(A, B, C) -> T) -> usize {
+        size_of::<T>()
+    }
 
     async fn publish(pipe: &mut DuplexStream, url: &str) -> MessageStreamId {
         let config = ClientConfig::new(RtmpUrl::parse(url).unwrap(), Purpose::publish());
