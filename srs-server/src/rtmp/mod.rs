@@ -63,10 +63,12 @@ pub fn read_options(vhost: &Vhost) -> SubscribeOptions {
             false => Start::NextJoinPoint,
         },
         on_lag: OnLag::Resume,
-        window: match window.map(|window| window.max(settings.play.send_min_interval)) {
-            None => Window::Auto,
-            Some(window) if window.is_zero() => Window::Every,
-            Some(window) => Window::Fixed(window),
+        window: match (window, settings.play.send_min_interval) {
+            (None, Duration::ZERO) => Window::Auto,
+            (window, interval) => match window.unwrap_or_default().max(interval) {
+                Duration::ZERO => Window::Every,
+                window => Window::Fixed(window),
+            },
         },
         ..SubscribeOptions::default()
     }

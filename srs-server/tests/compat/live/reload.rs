@@ -59,6 +59,32 @@ fn a_reload_concerns_who_comes_later() {
     assert_eq!(take(&mut other_player, 1)[0].1, key_frame(4, 100));
 }
 
+/// A vhost that is new is there for those who name it from now on; its id, once known, stays.
+#[test]
+fn a_reload_brings_a_vhost() {
+    let server = TestServer::configured("chunk_size 4096;");
+    let vhosts = || {
+        let vhosts = server.api("vhosts");
+        let vhosts = vhosts["vhosts"].as_array().unwrap().iter();
+        vhosts.map(|vhost| (vhost["name"].clone(), vhost["id"].clone())).collect::<Vec<_>>()
+    };
+    let before = vhosts();
+    assert_eq!(before.len(), 1);
+    let _first = RtmpClient::publish(&url(&server, "new.example", "a"));
+    change(&server, "chunk_size 4096;", "chunk_size 4096; vhost new.example { }");
+    wait_for("the new vhost", Duration::from_secs(10), || (vhosts().len() == 2).then_some(()));
+    assert_eq!(vhosts()[..1], before);
+    // Another stream than that of the default vhost, which goes on.
+    let _second = RtmpClient::publish(&url(&server, "new.example", "a"));
+    assert_eq!(server.clients("a", "fmle-publish").len(), 2);
+    let after = vhosts();
+    change(&server, "chunk_size 4096;", "chunk_size 5000;");
+    wait_for("the new chunk size", Duration::from_secs(10), || {
+        (chunk_size(&server) == 5000).then_some(())
+    });
+    assert_eq!(vhosts(), after);
+}
+
 /// What cannot be read changes nothing.
 #[test]
 fn a_reload_with_errors_changes_nothing() {

@@ -88,11 +88,13 @@ fn mw_latency_350_writes_at_most_four_times_a_second() {
 fn send_min_interval_spaces_writes() {
     let server = server(&[
         ("spaced.example", "play { mw_latency 0; mw_msgs 0; send_min_interval 300; }"),
+        ("auto.example", "play { mw_latency auto; send_min_interval 300; }"),
         ("every.example", "play { mw_latency 0; mw_msgs 0; }"),
     ]);
-    let counts = writes(&server, &["spaced.example", "every.example"]);
-    let [spaced, every] = counts[..] else { unreachable!() };
+    let counts = writes(&server, &["spaced.example", "auto.example", "every.example"]);
+    let [spaced, auto, every] = counts[..] else { unreachable!() };
     assert!((3..=12).contains(&spaced), "{counts:?}");
+    assert!((3..=12).contains(&auto), "{counts:?}");
     assert!(every >= 3 * spaced, "{counts:?}");
 }
 
