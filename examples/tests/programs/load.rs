@@ -208,3 +208,41 @@ fn limit_is_played_and_published_to() {
         assert_eq!(summary(publisher).1, Some(0));
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_is_measured_and_rendered() {
+    let folder = Folder::new();
+    let (page, chart) = (folder.path("page.md"), folder.path("page.svg"));
+    let report = |more: &str| {
+        let line = format!(
+            "report --quick --servers limit --only rtmp-play-0,flv-play-40 --clients 20 \
+             --warmup 1 --steady 2 --out {page} {more}"
+        );
+        run(LOAD, &line.split_ascii_whitespace().collect::<Vec<_>>())
+    };
+    let done = report("");
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    let told = std::fs::read(folder.path("page.json")).unwrap();
+    let told: Value = serde_json::from_slice(&told).unwrap();
+    let measurements = told["measurements"].as_array().unwrap();
+    let groups: Vec<_> = measurements.iter().map(|one| &one["group"]).collect();
+    assert_eq!(groups, ["rtmp-play-0", "flv-play-40"]);
+    for one in measurements {
+        assert!(one["cpu"].as_f64().unwrap() > 0.0, "{one}");
+        assert!(one["reads"].as_f64().unwrap() > 5.0, "{one}");
+        assert!(one["latency_ms"]["count"].as_u64().unwrap() > 1000, "{one}");
+    }
+    let rendered = std::fs::read_to_string(&page).unwrap();
+    let rows = rendered.lines().filter(|line| line.starts_with("| 20 | limit"));
+    assert_eq!(rows.count(), 2, "{rendered}");
+    assert!(std::fs::read_to_string(&chart).unwrap().contains("<svg"));
+
+    // What has been measured is not measured again, and the page can be made from it.
+    assert!(!text(&report("").stderr).contains("min left"), "it was measured again");
+    std::fs::remove_file(&page).unwrap();
+    assert!(report("--render").status.success());
+    let again = std::fs::read_to_string(&page).unwrap();
+    let tables = |page: &str| page.split_once("## RTMP").unwrap().1.to_owned();
+    assert_eq!(tables(&again), tables(&rendered));
+}

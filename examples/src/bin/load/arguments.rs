@@ -52,6 +52,9 @@ pub(crate) enum Command {
     },
     /// Serve the same bytes to all who play, and drop what is published: what a server could reach
     Limit(LimitOptions),
+    /// Measure servers side by side, and write the page about it
+    #[cfg(target_os = "linux")]
+    Report(crate::report::ReportOptions),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -71,6 +74,9 @@ pub(crate) struct Clients {
     /// Count a player as behind that gets a frame later than this after it was sent
     #[arg(long, default_value_t = 5_000, value_parser = value_parser!(u64).range(1..=3_600_000))]
     pub(crate) behind_ms: u64,
+    /// Count the latency and the reads of players from so many milliseconds after the beginning
+    #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(0..=86_400_000))]
+    pub(crate) settle_ms: u64,
     /// Threads that share the clients; by default one per 2,000 clients, as far as there are cores
     #[arg(long, value_parser = value_parser!(u32).range(1..=256))]
     threads: Option<u32>,

@@ -118,14 +118,19 @@ fn is_chunked(head: &[u8]) -> Result<bool, ClientError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::{ClientReport, Shared};
+    use crate::{
+        player::Rules,
+        summary::{ClientReport, Shared},
+    };
     use bytes::BytesMut;
     use flv_mux::{TagKind, mux};
     use std::time::Duration;
 
+    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0 };
+
     fn play(answer: &[u8], step: usize) -> (ClientReport, Option<String>) {
         let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared, Duration::from_secs(5));
+        let mut player = Player::new(&mut report, &shared, RULES);
         let mut response = Response { asked: Instant::now(), head: Vec::new(), body: None };
         let mut error = None;
         for piece in answer.chunks(step) {

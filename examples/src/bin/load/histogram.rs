@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Buckets of one power of two: values are off by 1/32 at most.
 const PER_OCTAVE: u32 = 32;
@@ -18,12 +18,12 @@ pub(crate) struct Histogram {
 }
 
 /// A histogram for people, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
-    count: u64,
-    p50: f64,
-    p99: f64,
-    max: f64,
+    pub(crate) count: u64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) max: f64,
 }
 
 impl Histogram {

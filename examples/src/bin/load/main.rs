@@ -14,6 +14,8 @@ mod histogram;
 mod limit;
 mod player;
 mod publish;
+#[cfg(target_os = "linux")]
+mod report;
 mod rtmp_play;
 mod run;
 mod stamp;
@@ -23,7 +25,7 @@ mod target;
 mod url;
 mod walk;
 
-use std::process::ExitCode;
+use std::{error::Error, process::ExitCode};
 
 use arguments::{Arguments, Clients, Command};
 use clap::Parser;
@@ -37,13 +39,19 @@ fn main() -> ExitCode {
         Command::RtmpPublish { url, clients, rate } => {
             run_clients(Work::Publish(url, rate), clients)
         }
-        Command::Limit(options) => match limit::run(options) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::from(2)
-            }
-        },
+        Command::Limit(options) => ended(limit::run(options)),
+        #[cfg(target_os = "linux")]
+        Command::Report(options) => ended(report::run(&options)),
+    }
+}
+
+fn ended(result: Result<(), Box<dyn Error + Send + Sync>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
     }
 }
 

@@ -12,11 +12,19 @@ use crate::{
     walk::Found,
 };
 
+/// What counts for a player.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// A frame that is older than this when it comes is behind.
+    pub(crate) behind: Duration,
+    /// On the clock of stamps: reads and latency are counted from here on.
+    pub(crate) settled: u64,
+}
+
 pub(crate) struct Player<'a> {
     pub(crate) report: &'a mut ClientReport,
     shared: &'a Shared,
-    /// A frame that is older than this when it comes is behind.
-    behind: Duration,
+    rules: Rules,
     /// When the stream was asked for: on the clock of durations, and on that of stamps.
     asked: Option<(Instant, u64)>,
     /// When the bytes at hand were read, on the clock of stamps.
@@ -27,11 +35,11 @@ pub(crate) struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    pub(crate) fn new(report: &'a mut ClientReport, shared: &'a Shared, behind: Duration) -> Self {
+    pub(crate) fn new(report: &'a mut ClientReport, shared: &'a Shared, rules: Rules) -> Self {
         Self {
             report,
             shared,
-            behind,
+            rules,
             asked: None,
             read_at: 0,
             last_audio: None,
@@ -60,7 +68,7 @@ impl<'a> Player<'a> {
     /// Bytes were read, whose messages come next.
     pub(crate) fn read(&mut self, bytes: usize) {
         self.read_at = clock::nanos();
-        self.report.reads += 1;
+        self.report.reads += u64::from(self.read_at >= self.rules.settled);
         self.shared.progress.bytes.add(bytes as u64);
     }
 
@@ -118,8 +126,10 @@ impl<'a> Player<'a> {
         // What was sent before the play was asked for is replay: its age is no latency.
         if self.asked.is_some_and(|(_, asked)| stamp.clock >= asked) {
             let latency = Duration::from_nanos(self.read_at.saturating_sub(stamp.clock));
-            report.behind |= latency > self.behind;
-            self.shared.latency().add(latency);
+            report.behind |= latency > self.rules.behind;
+            if self.read_at >= self.rules.settled {
+                self.shared.latency().add(latency);
+            }
         }
     }
 }
@@ -130,7 +140,7 @@ mod tests {
     use bytes::BytesMut;
     use rtmp_proto::MediaMessage;
 
-    const BEHIND: Duration = Duration::from_secs(5);
+    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0 };
 
     fn keyframe(timestamp: u32, counter: u64) -> MediaMessage {
         let mut payload = BytesMut::from(&[0x17, 1, 0, 0, 0, 0, 0, 0, 52, 6, 5, 48][..]);
@@ -146,7 +156,7 @@ mod tests {
 
     fn report(messages: &[(u32, u64)]) -> ClientReport {
         let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared, BEHIND);
+        let mut player = Player::new(&mut report, &shared, RULES);
         for &(timestamp, counter) in messages {
             player.message(&(&audio(timestamp, counter)).into());
         }
@@ -169,7 +179,7 @@ mod tests {
     #[test]
     fn what_is_missing_before_the_first_keyframe_is_no_gap() {
         let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared, BEHIND);
+        let mut player = Player::new(&mut report, &shared, RULES);
         player.asked = Some((Instant::now(), 0));
         for message in [audio(0, 0), audio(23, 2), keyframe(40, 9), audio(46, 10)] {
             player.message(&(&message).into());
@@ -198,7 +208,7 @@ mod tests {
     fn a_frame_that_is_too_old_puts_its_client_behind() {
         for (age, is_behind) in [(4, false), (6, true)] {
             let (mut report, shared) = (ClientReport::new(0), Shared::default());
-            let mut player = Player::new(&mut report, &shared, BEHIND);
+            let mut player = Player::new(&mut report, &shared, RULES);
             player.asked = Some((Instant::now(), 0));
             player.read_at = age * 1_000_000_000;
             player.message(&(&audio(0, 0)).into());

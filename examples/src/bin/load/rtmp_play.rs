@@ -146,12 +146,17 @@ fn acknowledgement(received: u32) -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::{ClientReport, Shared};
+    use crate::{
+        player::Rules,
+        summary::{ClientReport, Shared},
+    };
     use rtmp_proto::{
         MediaKind, MediaMessage, ServerConfig, ServerEvent, ServerOutput, ServerSession,
         chunk::ChunkReader, message::Acknowledgement,
     };
     use std::time::Duration;
+
+    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0 };
 
     /// Lets both talk until neither has anything to say.
     fn talk(dialogue: &mut Dialogue, server: &mut ServerSession, player: &mut Player<'_>) {
@@ -188,7 +193,7 @@ mod tests {
         let mut dialogue = Dialogue::new(client::session(0, url, Purpose::play()));
         let mut server = ServerSession::new(ServerConfig::default(), Instant::now());
         let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared, Duration::from_secs(5));
+        let mut player = Player::new(&mut report, &shared, RULES);
         talk(&mut dialogue, &mut server, &mut player);
         assert_eq!(dialogue.window, 2_500_000);
 

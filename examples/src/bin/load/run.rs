@@ -20,8 +20,8 @@ use tokio::{
 
 use crate::{
     arguments::{Clients, Rate},
-    flv_play,
-    player::Player,
+    clock, flv_play,
+    player::{Player, Rules},
     publish::Publisher,
     rtmp_play,
     stream::Stream,
@@ -77,6 +77,7 @@ struct Plan {
     headers: [MediaMessage; 3],
     clients: Clients,
     target: Target,
+    rules: Rules,
     start: Instant,
     deadline: Instant,
 }
@@ -90,7 +91,11 @@ pub(crate) fn run(work: Work, clients: Clients) -> Result<Summary, Box<dyn Error
     let (headers, target) = (Stream::new(rate).headers()?, work.target()?);
     let start = Instant::now();
     let deadline = start + clients.duration();
-    let plan = Arc::new(Plan { work, headers, clients, target, start, deadline });
+    let rules = Rules {
+        behind: Duration::from_millis(clients.behind_ms),
+        settled: clock::nanos() + clients.settle_ms * 1_000_000,
+    };
+    let plan = Arc::new(Plan { work, headers, clients, target, rules, start, deadline });
     let (reports, collected) = mpsc::channel();
     let threads = plan.clients.threads();
     let shared: Vec<_> = (0..threads).map(|_| Arc::new(Shared::default())).collect();
@@ -139,16 +144,15 @@ async fn run_some(
 async fn run_one(index: u32, plan: &Plan, shared: &Shared) -> ClientReport {
     let Plan { work, headers, clients, target, deadline, .. } = plan;
     let mut report = ClientReport::new(index);
-    let behind = Duration::from_millis(clients.behind_ms);
     let ended = match work {
         Work::RtmpPlay(url) => {
             let (mut player, url) =
-                (Player::new(&mut report, shared, behind), clients.url_of(url, false, index));
+                (Player::new(&mut report, shared, plan.rules), clients.url_of(url, false, index));
             timeout_at(*deadline, rtmp_play::play(&mut player, *target, url)).await.map(Err)
         }
         Work::FlvPlay(url) => {
             let (mut player, url) =
-                (Player::new(&mut report, shared, behind), clients.url_of(url, false, index));
+                (Player::new(&mut report, shared, plan.rules), clients.url_of(url, false, index));
             timeout_at(*deadline, flv_play::play(&mut player, *target, url)).await.map(Err)
         }
         Work::Publish(url, rate) => {

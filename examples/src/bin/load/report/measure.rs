@@ -1,0 +1,356 @@
+//! One server under one load, from start to end.
+
+use std::{
+    fs::{self, File},
+    io,
+    net::{Ipv4Addr, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{
+    case::{Group, Kind, Plan},
+    child::{Cores, Process},
+    data::Measurement,
+    sample::Sample,
+    server::{Ports, Server},
+};
+use crate::{arguments::Rate, histogram::Percentiles};
+
+/// How long a server may take to listen.
+const START: Duration = Duration::from_secs(10);
+/// How long a publisher is alone: more than a GOP, so that players find a keyframe.
+const ALONE: Duration = Duration::from_millis(2500);
+/// How much longer than asked a load may take, its own grace being 5 s.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Clients that look on while others are the load.
+const PROBES: u32 = 20;
+const JOINERS: u32 = 100;
+/// How long after a load the delay is looked at again.
+const CALM: Duration = Duration::from_secs(5);
+const PROBE: Duration = Duration::from_secs(3);
+/// A load that uses more of its cores than this measures itself.
+const MAX_LOAD_CPU: f64 = 90.0;
+/// A thread that uses less is not worth telling of, percent.
+const IDLE_THREAD: f64 = 0.5;
+
+#[derive(Debug, Error)]
+pub(super) enum MeasureError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("{server} did not start: {log}")]
+    NotStarted { server: &'static str, log: String },
+    #[error("a load said what is no summary: {0}")]
+    Summary(#[from] serde_json::Error),
+    #[error("a load said nothing: {0}")]
+    Silent(String),
+}
+
+/// Measures servers with the programs in a folder.
+pub(super) struct Bench {
+    /// This program.
+    pub(super) load: PathBuf,
+    pub(super) plan: Plan,
+    pub(super) cores: Cores,
+    /// For logs and configurations; it goes away with this.
+    folder: PathBuf,
+    logs: AtomicU32,
+}
+
+/// A server that runs, and who loads it.
+struct Running<'a> {
+    bench: &'a Bench,
+    process: Process,
+    cores: Cores,
+    kind: Kind,
+    /// Where its streams are, by this kind's protocol.
+    url: String,
+}
+
+impl Bench {
+    pub(super) fn new(load: PathBuf, plan: Plan) -> io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("load-report-{}", std::process::id()));
+        fs::create_dir(&folder)?;
+        Ok(Self { load, plan, cores: Cores::all()?, folder, logs: AtomicU32::new(0) })
+    }
+
+    pub(super) fn measure(
+        &self,
+        group: &Group,
+        clients: u32,
+        server: Server,
+        program: &Path,
+    ) -> Result<Measurement, MeasureError> {
+        let kind = group.kind;
+        let (server_cores, load_cores) = self.cores.split(kind.cores());
+        let ports = Ports::free()?;
+        let mut command = server.command(program, kind, ports, &self.folder)?;
+        let (log, path) = self.log()?;
+        let mut process = Process::start(&mut command, &server_cores, log, false)?;
+        if !listens(&mut process, ports.rtmp)? {
+            let log = fs::read_to_string(path).unwrap_or_default();
+            let lines: Vec<_> = log.lines().rev().take(5).collect();
+            let log = lines.into_iter().rev().collect::<Vec<_>>().join("; ");
+            return Err(MeasureError::NotStarted { server: server.name(), log });
+        }
+        let port = server.play_port(kind, ports);
+        let url = match kind {
+            Kind::FlvPlay(_) => format!("http://127.0.0.1:{port}/live/s.flv"),
+            _ => format!("rtmp://127.0.0.1:{port}/live/s"),
+        };
+        let running = Running { bench: self, process, cores: load_cores, kind, url };
+        let mut measurement = match kind {
+            Kind::RtmpPublish => running.publishers(clients)?,
+            _ => {
+                let streams = format!("rtmp://127.0.0.1:{}/live/s", ports.rtmp);
+                let _publisher = (!server.has_stream())
+                    .then(|| self.publisher(&streams, &running))
+                    .transpose()?;
+                running.players(clients)?
+            }
+        };
+        measurement.group = group.name.to_owned();
+        measurement.server = server.name().to_owned();
+        Ok(measurement)
+    }
+
+    fn log(&self) -> io::Result<(File, PathBuf)> {
+        let number = self.logs.fetch_add(1, Relaxed);
+        let path = self.folder.join(format!("{number}.log"));
+        Ok((File::create(&path)?, path))
+    }
+
+    /// The stream that is played, for longer than any measurement.
+    fn publisher(&self, url: &str, running: &Running<'_>) -> Result<Process, MeasureError> {
+        let command = ["rtmp-publish", "--url", url, "--seconds", "3600"];
+        let publisher = running.load(&command)?;
+        sleep(ALONE);
+        Ok(publisher)
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Waits until somebody listens; false if nobody does.
+fn listens(process: &mut Process, port: u16) -> io::Result<bool> {
+    let deadline = Instant::now() + START;
+    while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+        if process.has_ended()?.is_some() || Instant::now() > deadline {
+            return Ok(false);
+        }
+        sleep(Duration::from_millis(20));
+    }
+    Ok(true)
+}
+
+impl Running<'_> {
+    fn load(&self, arguments: &[&str]) -> io::Result<Process> {
+        let (log, _) = self.bench.log()?;
+        let mut command = Command::new(&self.bench.load);
+        Process::start(command.args(arguments), &self.cores, log, true)
+    }
+
+    /// Players or publishers for so long after the last has started.
+    fn clients(&self, clients: u32, ramp: Duration, run: Duration) -> io::Result<Process> {
+        let mode = match self.kind {
+            Kind::RtmpPublish => "rtmp-publish",
+            Kind::FlvPlay(_) => "flv-play",
+            _ => "rtmp-play",
+        };
+        let number = |number: u128| number.to_string();
+        let (clients, ramp_ms) = (clients.to_string(), number(ramp.as_millis()));
+        let seconds = number(run.as_millis().div_ceil(1000));
+        let mut arguments = vec![mode, "--url", &self.url, "--clients", &clients];
+        arguments.extend(["--seconds", &seconds, "--ramp-ms", &ramp_ms]);
+        let settle = number((ramp + self.bench.plan.warmup).as_millis());
+        if self.kind != Kind::RtmpPublish && run > self.bench.plan.warmup {
+            arguments.extend(["--settle-ms", &settle]);
+        }
+        self.load(&arguments)
+    }
+
+    fn publishers(&self, clients: u32) -> Result<Measurement, MeasureError> {
+        let (mut measurement, told) = self.steady(clients, |_| Ok(()))?;
+        // How late frames were sent, for the server or for this program.
+        measurement.latency_ms = percentiles(&told, "late_ms");
+        Ok(measurement)
+    }
+
+    fn players(&self, clients: u32) -> Result<Measurement, MeasureError> {
+        let second = Duration::from_secs(1);
+        let mut extra = Measurement::default();
+        let (mut measurement, told) = self.steady(clients, |extra_faults| {
+            match self.kind {
+                Kind::Join => {
+                    // Longer than a GOP: some servers let a player wait for the next keyframe,
+                    // and so it gets less than the whole bitrate.
+                    let told = summary(self.clients(JOINERS, second, 3 * second)?, PATIENCE)?;
+                    extra_faults.extend(faults(&told, 0.0, false));
+                    extra.join_ms = percentiles(&told, "join_ms");
+                }
+                Kind::Shrink => {
+                    extra.latency_ms = self.probe(extra_faults)?;
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        measurement.join_ms = extra.join_ms.or_else(|| percentiles(&told, "join_ms"));
+        measurement.latency_ms = extra.latency_ms.or_else(|| percentiles(&told, "latency_ms"));
+        if self.kind == Kind::Shrink {
+            sleep(CALM);
+            measurement.after_ms = self.probe(&mut measurement.faults)?;
+        }
+        Ok(measurement)
+    }
+
+    /// The delay that a few players see.
+    fn probe(&self, faults_seen: &mut Vec<String>) -> Result<Option<Percentiles>, MeasureError> {
+        let told = summary(self.clients(PROBES, Duration::ZERO, PROBE)?, PATIENCE)?;
+        faults_seen.extend(faults(&told, PROBE.as_secs_f64(), false));
+        Ok(percentiles(&told, "latency_ms"))
+    }
+
+    /// Samples the server while all clients are there; `meanwhile` runs after that. The summary of
+    /// the clients comes too.
+    fn steady(
+        &self,
+        clients: u32,
+        meanwhile: impl FnOnce(&mut Vec<String>) -> Result<(), MeasureError>,
+    ) -> Result<(Measurement, Value), MeasureError> {
+        let Plan { warmup, steady, .. } = self.bench.plan;
+        let (server, ramp) = (self.process.id(), Plan::ramp(clients));
+        let tail = match self.kind {
+            // What is done meanwhile takes 4 s at most, and the start of its process.
+            Kind::Join | Kind::Shrink => Duration::from_secs(6),
+            _ => Duration::from_secs(1),
+        };
+        let run = warmup + steady + tail;
+        let alone = Sample::of(server)?;
+        let load = self.clients(clients, ramp, run)?;
+        sleep(ramp + warmup);
+        let (before, load_before) = (Sample::of(server)?, Sample::of(load.id())?);
+        sleep(steady);
+        let (after, load_after) = (Sample::of(server)?, Sample::of(load.id())?);
+        let mut faults_seen = Vec::new();
+        meanwhile(&mut faults_seen)?;
+        let told = summary(load, tail + PATIENCE)?;
+        faults_seen.extend(faults(&told, run.as_secs_f64(), self.kind == Kind::RtmpPublish));
+
+        let usage = after.since(&before);
+        let load_cpu = load_after.since(&load_before).cpu / self.cores.count() as f64;
+        if load_cpu > MAX_LOAD_CPU {
+            faults_seen.push(format!("the load was at its limit: {load_cpu:.0} % of its cores"));
+        }
+        let each = |total: f64| total / f64::from(clients);
+        let more = |of: fn(&Sample) -> u64| each(of(&after) as f64 - of(&alone) as f64);
+        let reads = told["reads"].as_f64().unwrap_or(0.0);
+        let threads = usage.threads.into_iter().filter(|(_, cpu)| *cpu > IDLE_THREAD).collect();
+        let measurement = Measurement {
+            clients,
+            cpu: usage.cpu,
+            threads,
+            load_cpu,
+            rss_kib: more(|sample| sample.rss_kib),
+            pss_kib: more(|sample| sample.pss_kib),
+            socket_kib: more(|sample| sample.socket_kib),
+            writes: each(usage.writes),
+            reads: each(reads) / (steady + tail).as_secs_f64(),
+            switches: usage.switches,
+            faults: faults_seen,
+            ..Measurement::default()
+        };
+        Ok((measurement, told))
+    }
+}
+
+/// What a load says at its end.
+fn summary(load: Process, limit: Duration) -> Result<Value, MeasureError> {
+    let said = load.output(limit + PATIENCE)?;
+    if said.trim().is_empty() {
+        return Err(MeasureError::Silent("it was refused, or has failed".to_owned()));
+    }
+    Ok(serde_json::from_str(&said)?)
+}
+
+fn percentiles(told: &Value, name: &str) -> Option<Percentiles> {
+    serde_json::from_value(told[name].clone()).ok()
+}
+
+/// Why clients that ran for at least so many seconds don't count.
+fn faults(told: &Value, seconds: f64, is_publish: bool) -> Vec<String> {
+    let number = |value: &Value| value.as_f64().unwrap_or(0.0);
+    let mut faults = Vec::new();
+    if told["started"] != told["clients"] {
+        faults.push(format!("{} of {} clients started", told["started"], told["clients"]));
+    }
+    for (name, what) in [
+        ("ended_early", "clients ended early"),
+        ("gaps", "gaps"),
+        ("repeated", "messages repeated"),
+        ("out_of_order", "messages out of order"),
+        ("behind", "clients fell behind"),
+    ] {
+        if number(&told[name]) > 0.0 {
+            faults.push(format!("{} {what}", told[name]));
+        }
+    }
+    // A tenth is for what comes between the last write and the end.
+    let least = f64::from(Rate::default().kbps) * 125.0 * seconds * 0.9;
+    let bytes = number(&told["bytes"]["min"]);
+    if bytes < least {
+        let what = if is_publish { "sent" } else { "got" };
+        faults.push(format!("a client {what} {:.0} % of its stream", bytes / least * 90.0));
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn told() -> Value {
+        json!({
+            "clients": 2, "started": 2, "ended_early": 0, "gaps": 0, "repeated": 0,
+            "out_of_order": 0, "behind": 0, "bytes": { "min": 750_000 },
+            "join_ms": { "count": 2, "p50": 1.5, "p99": 2.0, "max": 2.0 }, "latency_ms": null,
+        })
+    }
+
+    #[test]
+    fn who_got_all_has_no_fault() {
+        assert_eq!(faults(&told(), 10.0, false), [""; 0]);
+    }
+
+    #[test]
+    fn whatever_is_missing_is_a_fault() {
+        for (name, value, fault) in [
+            ("started", json!(1), "1 of 2 clients started"),
+            ("gaps", json!(3), "3 gaps"),
+            ("behind", json!(1), "1 clients fell behind"),
+            ("ended_early", json!(2), "2 clients ended early"),
+            ("bytes", json!({ "min": 375_000 }), "a client got 50 % of its stream"),
+        ] {
+            let mut told = told();
+            told[name] = value;
+            assert_eq!(faults(&told, 10.0, false), [fault]);
+        }
+    }
+
+    #[test]
+    fn percentiles_are_taken_over() {
+        assert_eq!(percentiles(&told(), "join_ms").map(|join| join.p50), Some(1.5));
+        assert_eq!(percentiles(&told(), "latency_ms"), None);
+    }
+}
