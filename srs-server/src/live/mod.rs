@@ -9,5 +9,5 @@ mod vhosts;
 pub use clients::{Client, ClientGuard, ClientKind, Clients, Identity};
 pub use meter::Meter;
 pub use rate::Rate;
-pub use streams::{LiveStream, Streams};
+pub use streams::{Claim, LiveStream, Streams};
 pub use vhosts::{Vhost, Vhosts};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use srs_config::DEFAULT_VHOST;
-use stream_hub::StreamKey;
+use stream_hub::{PublisherId, StreamKey};
 
 use super::{Identity, Meter, Vhost};
 use crate::media::MediaInfo;
@@ -34,6 +34,18 @@ pub struct LiveStream {
     shown: Arc<AtomicUsize>,
     idle: Mutex<Idle>,
     published: Mutex<Published>,
+    claimed: Mutex<Option<PublisherId>>,
+}
+
+/// The right to be the next publisher of a stream, for as long as hook servers are asked.
+#[derive(Debug)]
+#[must_use = "dropping it lets others publish"]
+pub struct Claim(Arc<LiveStream>);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        *lock(&self.0.claimed) = None;
+    }
 }
 
 /// Who publishes a stream.
@@ -65,6 +77,21 @@ impl LiveStream {
     /// Who publishes it.
     pub fn published(&self) -> Published {
         lock(&self.published).clone()
+    }
+
+    /// Claims the stream for `who`, who is about to publish it.
+    ///
+    /// # Errors
+    /// Who claims it already.
+    pub fn claim(self: &Arc<Self>, who: PublisherId) -> Result<Claim, PublisherId> {
+        let mut claimed = lock(&self.claimed);
+        match &*claimed {
+            Some(other) => Err(other.clone()),
+            None => {
+                *claimed = Some(who);
+                Ok(Claim(self.clone()))
+            }
+        }
     }
 
     pub(super) fn joined(&self) {
@@ -161,6 +188,7 @@ impl Streams {
             shown: self.shown.clone(),
             idle: Mutex::default(),
             published: Mutex::default(),
+            claimed: Mutex::default(),
         });
         let number = list.next;
         list.next += 1;

@@ -46,7 +46,7 @@ impl<S: Transport> Connection<S> {
     ) -> Result<(), ConnectionError> {
         let asked = self.resolve(stream_name)?;
         // Hook servers would take the end of a publish that was bound to fail for the stream's.
-        Publishing::check(self, &asked)?;
+        let _claim = Publishing::claim(self, &asked)?;
         let facts = self.facts_of(&asked);
         let question = self.hooks(&asked.vhost, facts.clone()).await?.publish(facts);
         let told = self.answer(question).await?;

@@ -13,7 +13,7 @@ use tracing::info;
 use super::{Asked, ConnectionError, connection::Connection};
 use crate::{
     hooks::Told,
-    live::{ClientGuard, ClientKind},
+    live::{Claim, ClientGuard, ClientKind},
     media::{Frame, Ingest, IngestOptions},
     net::Transport,
 };
@@ -35,23 +35,23 @@ pub(super) struct Publishing {
 }
 
 impl Publishing {
-    /// Whether the stream may be published, as far as it is known before.
-    pub(super) fn check<S: Transport>(
+    /// Whether the stream may be published, as far as it is known before hook servers are asked;
+    /// where nobody may take a stream over, no other comes first while they are.
+    pub(super) fn claim<S: Transport>(
         connection: &Connection<S>,
         asked: &Asked,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<Option<Claim>, ConnectionError> {
         if connection.publishing.is_some() {
             return Err(ConnectionError::OneStream);
         }
-        let key = &asked.stream.key;
-        let there = connection.shared.hub.stream(key).and_then(|stream| stream.publisher);
-        match there {
-            Some(by)
-                if busy_policy(asked) == BusyPolicy::Refuse || by != who(connection, asked) =>
-            {
-                Err(ConnectionError::PublishRefused(key.clone(), PublishError::Busy { by }))
-            }
-            _ => Ok(()),
+        let (stream, who) = (&asked.stream, who(connection, asked));
+        let busy =
+            |by| ConnectionError::PublishRefused(stream.key.clone(), PublishError::Busy { by });
+        let is_alone = busy_policy(asked) == BusyPolicy::Refuse;
+        let claim = is_alone.then(|| stream.claim(who.clone())).transpose().map_err(busy)?;
+        match connection.shared.hub.stream(&stream.key).and_then(|stats| stats.publisher) {
+            Some(by) if is_alone || by != who => Err(busy(by)),
+            _ => Ok(claim),
         }
     }
 
@@ -61,8 +61,6 @@ impl Publishing {
         msid: MessageStreamId,
         told: Told,
     ) -> Result<Self, ConnectionError> {
-        // The answer of a hook server took its time.
-        Self::check(connection, &asked)?;
         let shared = &connection.shared;
         let now = Instant::now();
         let (who, busy) = (who(connection, &asked), busy_policy(&asked));

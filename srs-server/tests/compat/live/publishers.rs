@@ -9,7 +9,7 @@ use rtmp_proto::{MediaKind, MessageStreamId, Purpose};
 
 use super::{send, server, take, url};
 use crate::support::{
-    HookServer, RawClient, RtmpClient, TestServer, key_frame, video_header, wait_for,
+    Answer, HookServer, RawClient, RtmpClient, TestServer, key_frame, video_header, wait_for,
 };
 
 /// How long until the server closes the publisher.
@@ -139,6 +139,35 @@ fn a_busy_stream_is_refused_and_goes_on() {
     hooks.wait_for(2, |_| true);
     assert_eq!(hooks.actions(), ["on_publish", "on_unpublish"]);
     RtmpClient::publish(&server.rtmp_url("a"));
+}
+
+/// Of two that come while a hook server thinks, it hears of the first alone.
+#[test]
+fn a_stream_is_busy_while_hook_servers_are_asked() {
+    let hooks = HookServer::start();
+    hooks.script("/on_publish", Answer::Hold);
+    let server = TestServer::configured(&format!(
+        "vhost __defaultVhost__ {{
+            http_hooks {{ enabled on; on_publish {0}/on_publish; on_unpublish {0}/on_unpublish; }}
+        }}",
+        hooks.url("")
+    ));
+    let url = server.rtmp_url("a");
+    let first = thread::spawn({
+        let url = url.clone();
+        move || RtmpClient::publish(&url)
+    });
+    hooks.wait_for_action("on_publish");
+    let refused = RtmpClient::open(&url, Purpose::publish()).err().unwrap();
+    assert!(refused.starts_with("NetStream.Publish.BadName"), "{refused}");
+    hooks.script("/on_publish", Answer::ok("0"));
+    let first = first.join().unwrap();
+    assert_eq!(server.clients("a", "fmle-publish").len(), 1);
+    RtmpClient::open(&url, Purpose::publish()).err().unwrap();
+    drop(first);
+    hooks.wait_for_action("on_unpublish");
+    assert_eq!(hooks.actions(), ["on_publish", "on_unpublish"]);
+    let _third = RtmpClient::publish(&url);
 }
 
 /// One connection, one publish after another.
