@@ -100,7 +100,7 @@ impl Asked {
         let allowed = match self.ask(shared, &connection, &stream).await {
             Ok(allowed) => allowed,
             Err(error) => {
-                warn!(stream = %self.key, "http play denied by a hook server: {error}");
+                warn!(stream = %self.key, code = error.code(), "http play denied by a hook server: {error}");
                 return (StatusCode::FORBIDDEN, "denied\n").into_response();
             }
         };
