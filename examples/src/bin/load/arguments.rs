@@ -74,7 +74,7 @@ pub(crate) struct Clients {
     /// Count a player as behind that gets a frame later than this after it was sent
     #[arg(long, default_value_t = 5_000, value_parser = value_parser!(u64).range(1..=3_600_000))]
     pub(crate) behind_ms: u64,
-    /// Count the latency and the reads of players from so many milliseconds after the beginning
+    /// Count latency, reads and settled bytes from so many milliseconds after the beginning on
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(0..=86_400_000))]
     pub(crate) settle_ms: u64,
     /// Threads that share the clients; by default one per 2,000 clients, as far as there are cores

@@ -12,12 +12,12 @@ use crate::{
     walk::Found,
 };
 
-/// What counts for a player.
+/// What counts for a client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     /// A frame that is older than this when it comes is behind.
     pub(crate) behind: Duration,
-    /// On the clock of stamps: reads and latency are counted from here on.
+    /// On the clock of stamps: reads, settled bytes and latency are counted from here on.
     pub(crate) settled: u64,
 }
 
@@ -77,6 +77,9 @@ impl<'a> Player<'a> {
         let report = &mut *self.report;
         report.messages += 1;
         report.bytes += message.len as u64;
+        if self.read_at >= self.rules.settled {
+            report.settled_bytes += message.len as u64;
+        }
         self.shared.progress.messages.add(1);
 
         let last = match message.kind {

@@ -7,6 +7,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
     client::{ClientError, PublishClient},
+    clock,
+    player::Rules,
     stream::Stream,
     summary::{ClientReport, Shared},
     target::Target,
@@ -18,6 +20,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct Publisher<'a> {
     pub(crate) report: &'a mut ClientReport,
     pub(crate) shared: &'a Shared,
+    pub(crate) rules: Rules,
     pub(crate) stream: Stream,
     pub(crate) headers: [MediaMessage; 3],
 }
@@ -71,6 +74,9 @@ impl Publisher<'_> {
         client.flush().await?;
         self.report.messages += 1;
         self.report.bytes += len;
+        if clock::nanos() >= self.rules.settled {
+            self.report.settled_bytes += len;
+        }
         self.shared.progress.messages.add(1);
         self.shared.progress.bytes.add(len);
         Ok(())

@@ -157,7 +157,8 @@ async fn run_one(index: u32, plan: &Plan, shared: &Shared) -> ClientReport {
         }
         Work::Publish(url, rate) => {
             let (stream, headers) = (Stream::new(*rate), headers.clone());
-            let mut publisher = Publisher { report: &mut report, shared, stream, headers };
+            let mut publisher =
+                Publisher { report: &mut report, shared, rules: plan.rules, stream, headers };
             // The publisher itself keeps to the deadline, and then says goodbye.
             let run = publisher.run(*target, clients.url_of(url, true, index), *deadline);
             timeout_at(*deadline + GRACE / 2, run).await

@@ -76,6 +76,8 @@ pub(crate) struct ClientReport {
     pub(crate) messages: u64,
     /// Bytes of their payloads.
     pub(crate) bytes: u64,
+    /// Those after the time to settle.
+    pub(crate) settled_bytes: u64,
     /// How often a player found bytes to read: at least so many writes of the server.
     pub(crate) reads: u64,
     /// Timestamps lower than the one before in the same track.
@@ -135,6 +137,7 @@ pub(crate) struct Summary {
     /// Of all clients.
     messages: Spread,
     bytes: Spread,
+    settled_bytes: Spread,
     #[serde(skip_serializing_if = "Option::is_none")]
     reads: Option<u64>,
     out_of_order: u64,
@@ -193,6 +196,7 @@ impl Summary {
             reasons,
             messages: spread(|report| report.messages),
             bytes: spread(|report| report.bytes),
+            settled_bytes: spread(|report| report.settled_bytes),
             reads: is_play.then(|| sum(|report| report.reads)),
             out_of_order: sum(|report| report.out_of_order),
             stamped: sum(|report| report.stamped),

@@ -13,6 +13,7 @@ use rtmp_proto::{MediaKind, MediaMessage, ServerConfig, chunk::MediaEncoder};
 use tokio::{
     select,
     sync::mpsc::UnboundedReceiver,
+    task::yield_now,
     time::{Instant, sleep_until},
 };
 
@@ -37,6 +38,11 @@ pub(super) async fn run(
     let start = Instant::now();
     let mut pass = start + window;
     loop {
+        // Whoever is late has no time to wait, and would keep those who answer from running.
+        yield_now().await;
+        while let Ok(viewer) = joining.try_recv() {
+            viewers.extend(forms.admit(viewer));
+        }
         let due = start + stream.due();
         // Frames get their time when they are due, and wait for the pass as with any server.
         select! {
@@ -54,10 +60,8 @@ pub(super) async fn run(
                 }
             }
             joined = joining.recv() => {
-                let Some(mut viewer) = joined else { return Ok(()) };
-                if viewer.write(&forms.replay(viewer.form)).is_ok() {
-                    viewers.push(viewer);
-                }
+                let Some(viewer) = joined else { return Ok(()) };
+                viewers.extend(forms.admit(viewer));
             }
         }
         if window.is_zero() && !forms.is_empty() {
@@ -184,6 +188,11 @@ impl Forms {
             form.gop.extend_from_slice(&form.window[from..]);
             form.window.clear();
         }
+    }
+
+    /// Writes what a player gets first; `None` if it has gone.
+    fn admit(&self, mut viewer: Viewer) -> Option<Viewer> {
+        viewer.write(&self.replay(viewer.form)).ok().map(|()| viewer)
     }
 
     /// What a player gets that joins.

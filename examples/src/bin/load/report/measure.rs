@@ -37,6 +37,8 @@ const CALM: Duration = Duration::from_secs(5);
 const PROBE: Duration = Duration::from_secs(3);
 /// A load that uses more of its cores than this measures itself.
 const MAX_LOAD_CPU: f64 = 90.0;
+/// How much of a stream may be missing at the end of a run: a window, and what varies.
+const SLACK: Duration = Duration::from_millis(500);
 /// A thread that uses less is not worth telling of, percent.
 const IDLE_THREAD: f64 = 0.5;
 
@@ -160,8 +162,14 @@ impl Running<'_> {
         Process::start(command.args(arguments), &self.cores, log, true)
     }
 
-    /// Players or publishers for so long after the last has started.
-    fn clients(&self, clients: u32, ramp: Duration, run: Duration) -> io::Result<Process> {
+    /// Players or publishers, which count from `settle` on, until `run` after the last has started.
+    fn clients(
+        &self,
+        clients: u32,
+        ramp: Duration,
+        settle: Duration,
+        run: Duration,
+    ) -> io::Result<Process> {
         let mode = match self.kind {
             Kind::RtmpPublish => "rtmp-publish",
             Kind::FlvPlay(_) => "flv-play",
@@ -172,10 +180,8 @@ impl Running<'_> {
         let seconds = number(run.as_millis().div_ceil(1000));
         let mut arguments = vec![mode, "--url", &self.url, "--clients", &clients];
         arguments.extend(["--seconds", &seconds, "--ramp-ms", &ramp_ms]);
-        let settle = number((ramp + self.bench.plan.warmup).as_millis());
-        if self.kind != Kind::RtmpPublish && run > self.bench.plan.warmup {
-            arguments.extend(["--settle-ms", &settle]);
-        }
+        let settle_ms = number(settle.as_millis());
+        arguments.extend(["--settle-ms", &settle_ms]);
         self.load(&arguments)
     }
 
@@ -194,8 +200,11 @@ impl Running<'_> {
                 Kind::Join => {
                     // Longer than a GOP: some servers let a player wait for the next keyframe,
                     // and so it gets less than the whole bitrate.
-                    let told = summary(self.clients(JOINERS, second, 3 * second)?, PATIENCE)?;
-                    extra_faults.extend(faults(&told, 0.0, false));
+                    let told = summary(
+                        self.clients(JOINERS, second, Duration::ZERO, 3 * second)?,
+                        PATIENCE,
+                    )?;
+                    extra_faults.extend(faults(&told, Duration::ZERO, false));
                     extra.join_ms = percentiles(&told, "join_ms");
                 }
                 Kind::Shrink => {
@@ -216,8 +225,8 @@ impl Running<'_> {
 
     /// The delay that a few players see.
     fn probe(&self, faults_seen: &mut Vec<String>) -> Result<Option<Percentiles>, MeasureError> {
-        let told = summary(self.clients(PROBES, Duration::ZERO, PROBE)?, PATIENCE)?;
-        faults_seen.extend(faults(&told, PROBE.as_secs_f64(), false));
+        let told = summary(self.clients(PROBES, Duration::ZERO, Duration::ZERO, PROBE)?, PATIENCE)?;
+        faults_seen.extend(faults(&told, PROBE, false));
         Ok(percentiles(&told, "latency_ms"))
     }
 
@@ -237,7 +246,7 @@ impl Running<'_> {
         };
         let run = warmup + steady + tail;
         let alone = Sample::of(server)?;
-        let load = self.clients(clients, ramp, run)?;
+        let load = self.clients(clients, ramp, ramp + warmup, run)?;
         sleep(ramp + warmup);
         let (before, load_before) = (Sample::of(server)?, Sample::of(load.id())?);
         sleep(steady);
@@ -245,7 +254,7 @@ impl Running<'_> {
         let mut faults_seen = Vec::new();
         meanwhile(&mut faults_seen)?;
         let told = summary(load, tail + PATIENCE)?;
-        faults_seen.extend(faults(&told, run.as_secs_f64(), self.kind == Kind::RtmpPublish));
+        faults_seen.extend(faults(&told, steady + tail, self.kind == Kind::RtmpPublish));
 
         let usage = after.since(&before);
         let load_cpu = load_after.since(&load_before).cpu / self.cores.count() as f64;
@@ -287,8 +296,8 @@ fn percentiles(told: &Value, name: &str) -> Option<Percentiles> {
     serde_json::from_value(told[name].clone()).ok()
 }
 
-/// Why clients that ran for at least so many seconds don't count.
-fn faults(told: &Value, seconds: f64, is_publish: bool) -> Vec<String> {
+/// Why clients don't count that are to have run for so long since they settled.
+fn faults(told: &Value, settled: Duration, is_publish: bool) -> Vec<String> {
     let number = |value: &Value| value.as_f64().unwrap_or(0.0);
     let mut faults = Vec::new();
     if told["started"] != told["clients"] {
@@ -305,12 +314,13 @@ fn faults(told: &Value, seconds: f64, is_publish: bool) -> Vec<String> {
             faults.push(format!("{} {what}", told[name]));
         }
     }
-    // A tenth is for what comes between the last write and the end.
-    let least = f64::from(Rate::default().kbps) * 125.0 * seconds * 0.9;
-    let bytes = number(&told["bytes"]["min"]);
-    if bytes < least {
+    let whole = f64::from(Rate::default().kbps) * 125.0 * settled.as_secs_f64();
+    let share = number(&told["settled_bytes"]["min"]) / whole.max(1.0);
+    // What is on its way at both ends, and a keyframe more or less.
+    let least = 0.9 * (1.0 - SLACK.as_secs_f64() / settled.as_secs_f64().max(1e-3));
+    if share < least {
         let what = if is_publish { "sent" } else { "got" };
-        faults.push(format!("a client {what} {:.0} % of its stream", bytes / least * 90.0));
+        faults.push(format!("a client {what} {:.0} % of its stream", share * 100.0));
     }
     faults
 }
@@ -320,17 +330,19 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const RUN: Duration = Duration::from_secs(10);
+
     fn told() -> Value {
         json!({
             "clients": 2, "started": 2, "ended_early": 0, "gaps": 0, "repeated": 0,
-            "out_of_order": 0, "behind": 0, "bytes": { "min": 750_000 },
+            "out_of_order": 0, "behind": 0, "settled_bytes": { "min": 740_000 },
             "join_ms": { "count": 2, "p50": 1.5, "p99": 2.0, "max": 2.0 }, "latency_ms": null,
         })
     }
 
     #[test]
     fn who_got_all_has_no_fault() {
-        assert_eq!(faults(&told(), 10.0, false), [""; 0]);
+        assert_eq!(faults(&told(), RUN, false), [""; 0]);
     }
 
     #[test]
@@ -340,11 +352,11 @@ mod tests {
             ("gaps", json!(3), "3 gaps"),
             ("behind", json!(1), "1 clients fell behind"),
             ("ended_early", json!(2), "2 clients ended early"),
-            ("bytes", json!({ "min": 375_000 }), "a client got 50 % of its stream"),
+            ("settled_bytes", json!({ "min": 375_000 }), "a client got 50 % of its stream"),
         ] {
             let mut told = told();
             told[name] = value;
-            assert_eq!(faults(&told, 10.0, false), [fault]);
+            assert_eq!(faults(&told, RUN, false), [fault]);
         }
     }
 
