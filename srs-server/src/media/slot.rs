@@ -14,6 +14,9 @@ pub(super) const VIDEO: Slot = Slot(Kind::Video as u8);
 pub(super) const AUDIO: Slot = Slot(Kind::Audio as u8);
 /// Kinds of configuration that a track can have, each in a slot of its own.
 const KINDS: u8 = 4;
+/// Longer messages have no slots either: a stream holds one message for each, in every form of it
+/// that is read.
+pub(super) const MAX_BYTES: usize = 64 * 1024;
 /// Tracks beyond this one have no slots: a viewer that joins gets their next configuration.
 const MAX_TRACK: u8 = 62;
 
@@ -35,6 +38,9 @@ fn slot(track: u8, kind: Kind) -> Option<Slot> {
 
 /// The slot that a video message sets.
 pub(super) fn of_video(header: VideoTagHeader, payload: &[u8]) -> Option<Slot> {
+    if payload.len() > MAX_BYTES {
+        return None;
+    }
     let track = video_track(header, payload);
     match header.format {
         _ if header.is_sequence_header() => slot(track, Kind::Video),
@@ -47,6 +53,9 @@ pub(super) fn of_video(header: VideoTagHeader, payload: &[u8]) -> Option<Slot> {
 
 /// The slot that an audio message sets.
 pub(super) fn of_audio(header: AudioTagHeader, payload: &[u8]) -> Option<Slot> {
+    if payload.len() > MAX_BYTES {
+        return None;
+    }
     let (packet_type, track) = match header {
         AudioTagHeader::Enhanced { packet_type, content, .. } => match content {
             EnhancedAudio::Multitrack(tracks) => (packet_type, first(tracks, payload)),
@@ -125,5 +134,16 @@ mod tests {
                 None
             ]
         );
+    }
+
+    /// 253 slots of 16 MiB each would be 4 GiB for one publisher.
+    #[test]
+    fn a_message_that_is_too_long_to_be_kept_has_no_slot() {
+        for (len, is_kept) in [(MAX_BYTES, true), (MAX_BYTES + 1, false)] {
+            let body = |header: &[u8]| [header, &vec![0; len][..]].concat();
+            assert_eq!(video(&body(&[0x17, 0, 0, 0, 0])).is_some(), is_kept);
+            assert_eq!(video(&body(b"\x94hvc1")).is_some(), is_kept);
+            assert_eq!(audio(&body(&[0xaf, 0])).is_some(), is_kept);
+        }
     }
 }

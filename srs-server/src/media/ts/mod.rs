@@ -15,7 +15,7 @@ use flv_mux::{AudioSpecificConfig, FourCc, TagKind};
 use stream_hub::{Convert, ConvertError, Lost, Output, TrackId};
 
 use self::{
-    mux::{Muxer, Times},
+    mux::{MAX_AUDIO, Muxer, Times},
     psi::{StreamType, Tracks},
     video::VideoConfig,
 };
@@ -95,7 +95,8 @@ impl TsEncoder {
                     self.unit.extend_from_slice(unit.data);
                     true
                 }
-                (Some(FourCc::MP3), _) if !unit.data.is_empty() => {
+                // What no packet can carry would make a unit without bytes.
+                (Some(FourCc::MP3), _) if (1..=MAX_AUDIO).contains(&unit.data.len()) => {
                     self.audio = Some(Audio::Mp3);
                     self.unit.extend_from_slice(unit.data);
                     true

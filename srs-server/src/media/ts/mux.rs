@@ -15,7 +15,7 @@ const CLOCK_EVERY: u64 = 8_100;
 /// A pause of the stream that is longer is not filled with clocks: 2 s.
 const LONGEST_PAUSE: u64 = 180_000;
 /// Most bytes of an audio unit: its length has 16 bits, and counts 8 bytes of the header.
-const MAX_AUDIO: usize = 0xffff - 8;
+pub(super) const MAX_AUDIO: usize = 0xffff - 8;
 /// Bytes of the longest PES header.
 const PES_HEADER_LEN: usize = 19;
 

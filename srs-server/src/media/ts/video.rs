@@ -7,7 +7,7 @@ use flv_mux::{
     NalLengthSize, NalUnitType, nal_units,
 };
 
-use super::psi::StreamType;
+use super::{super::slot, psi::StreamType};
 
 const START_CODE: &[u8] = &[0, 0, 0, 1];
 
@@ -21,8 +21,12 @@ pub(super) struct VideoConfig {
 }
 
 impl VideoConfig {
-    /// Reads a sequence header; `None` for other codecs, and for one that can't be read.
+    /// Reads a sequence header; `None` for other codecs, for one that can't be read, and for one
+    /// that is too long: it goes out with every keyframe, however small that is.
     pub(super) fn new(codec: Option<FourCc>, record: &[u8]) -> Option<Self> {
+        if record.len() > slot::MAX_BYTES {
+            return None;
+        }
         match codec? {
             FourCc::AVC => {
                 let record = AvcDecoderConfigurationRecord::decode(record).ok()?;
@@ -167,5 +171,14 @@ mod tests {
         ];
         assert_eq!(out[..], expected.concat());
         assert!(VideoConfig::new(Some(FourCc::AV1), &record).is_none());
+    }
+
+    #[test]
+    fn parameter_sets_that_would_swell_each_keyframe_are_refused() {
+        // As many sets of the greatest length as have room: some 2 MiB.
+        let sets = [&[0xff, 0xff, 0x67][..], &[1; 0xfffe]].concat().repeat(31);
+        let record = [&[1, 0x42, 0, 0x1e, 0xff, 0xff][..], &sets, &[0]].concat();
+        assert!(AvcDecoderConfigurationRecord::decode(&record).is_ok());
+        assert_eq!(VideoConfig::new(Some(FourCc::AVC), &record), None);
     }
 }
