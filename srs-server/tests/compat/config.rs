@@ -220,7 +220,7 @@ const CHECKED: &str = "listen 1935;
 ff_log_level warn;
 empty_ip_ok off;
 vhost a {
-    play { gop_cache off; gop_cache on; }
+    play { atc off; atc on; }
     nonsense 1;
 }
 ";
@@ -237,8 +237,8 @@ fn conf_check_tells_what_becomes_of_each_directive() {
             "srs.conf:1:1: applied: listen 1935",
             "srs.conf:2:1: accepted but not applied: ff_log_level warn",
             "srs.conf:3:1: never applied: empty_ip_ok off: every client has an address here",
-            "srs.conf:5:12: applied: vhost.play.gop_cache off",
-            "srs.conf:5:27: warning: `vhost.play.gop_cache` stands at srs.conf:5:12 already, which counts",
+            "srs.conf:5:12: applied: vhost.play.atc off",
+            "srs.conf:5:21: warning: `vhost.play.atc` stands at srs.conf:5:12 already, which counts",
             "srs.conf:6:5: error: unknown directive `nonsense` in `vhost`",
             "2 applied, 0 differ, 1 accepted but not applied, 1 never applied, 1 warnings, 1 errors",
         ]
@@ -262,10 +262,10 @@ fn conf_check_tells_programs_the_same() {
     assert_eq!(directives.len(), 5);
     let find = |name: &str| directives.iter().find(|it| it["directive"] == name).unwrap();
     assert_eq!(
-        *find("vhost.play.gop_cache"),
+        *find("vhost.play.atc"),
         serde_json::json!({
             "file": "srs.conf", "line": 5, "column": 12,
-            "directive": "vhost.play.gop_cache", "value": "off", "state": "applied",
+            "directive": "vhost.play.atc", "value": "off", "state": "applied",
         })
     );
     assert_eq!(find("utc_time")["variable"], "SRS_UTC_TIME");
