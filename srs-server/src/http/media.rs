@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Extension, Path, Request, State},
-    http::{Method, StatusCode, header},
+    http::{Method, StatusCode, Version, header},
     response::{IntoResponse, Response},
     routing::any,
 };
@@ -81,6 +81,8 @@ async fn serve(
             return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, ALLOWED)]).into_response();
         }
     };
+    // HTTP/1.0 knows no chunks: there the end of the connection ends the body.
+    let is_chunked = request.version() != Version::HTTP_10;
     let path = path.map_or(String::new(), |Path(path)| path);
     let target = Target::new(&shared, &request);
     let files = Files::of(&shared, &target, request.uri());
@@ -89,7 +91,7 @@ async fn serve(
         match (is_file, is_head) {
             (true, _) => {}
             (false, true) => return asked.head(),
-            (false, false) => return asked.play(&shared, connection).await,
+            (false, false) => return asked.play(&shared, connection, is_chunked).await,
         }
     }
     files.serve(&path, request).await

@@ -3,20 +3,20 @@
 mod api;
 mod cors;
 mod files;
+mod handover;
 mod live;
 mod media;
 mod metrics;
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
-use axum::{Router, body::Body, extract::Request, middleware::from_fn_with_state};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use axum::{Router, extract::Request, middleware::from_fn_with_state};
 use stream_hub::WakeGroup;
 use tokio::{select, sync::Notify};
 use tower::ServiceExt;
 use tracing::{debug, info};
 
+use self::handover::{Next, play, requests};
 use crate::{
     net::{Guarded, Link, Transport},
     server::{Peer, Shared},
@@ -48,7 +48,7 @@ struct Connection {
 
 /// Serves one connection until it ends.
 pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, router: Router) {
-    let socket = Guarded::new(socket, shared.tuning.write_timeout);
+    let mut socket = Guarded::new(socket, shared.tuning.write_timeout);
     let connection = Connection {
         id: peer.id,
         ip: peer.address.ip().to_canonical(),
@@ -56,23 +56,25 @@ pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, rou
         group: peer.shard.group,
         close: Arc::default(),
     };
-    let close = connection.close.clone();
-    let timeout = shared.tuning.request_timeout;
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(connection.clone());
-        let router = router.clone();
-        async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|e| match e {})) }
-    });
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeout)
-        .max_buf_size(WRITE_BUFFER)
-        .serve_connection(TokioIo::new(socket), service);
+    let (close, timeout) = (connection.close.clone(), shared.tuning.request_timeout);
+    let run = async {
+        loop {
+            // Boxed: what requests need goes when a player takes over, which may stay for hours.
+            let requests = requests(socket, connection.clone(), router.clone(), timeout);
+            match Box::pin(requests).await {
+                Next::Play(taken, player) => match play(taken, player).await {
+                    Ok(Some(kept)) => socket = kept,
+                    Ok(None) => return Ok(()),
+                    Err(error) => return Err(error.to_string()),
+                },
+                Next::Over(result) => return result.map_err(|error| chain(&error)),
+            }
+        }
+    };
     select! {
-        result = serving => match result {
+        result = run => match result {
             Ok(()) => debug!(peer = %peer.address, "http connection closed"),
-            Err(error) => info!(peer = %peer.address, "http connection failed: {}", chain(&error)),
+            Err(error) => info!(peer = %peer.address, "http connection failed: {error}"),
         },
         () = close.notified() => info!(peer = %peer.address, "http connection closed: kicked"),
     }

@@ -1,6 +1,7 @@
 //! What the hub carries for this server: frames, and the wire forms made of them once per stream.
 
 mod adts;
+mod chunked;
 mod clock;
 mod codec;
 mod dialect;
@@ -15,6 +16,7 @@ mod ts;
 mod unit;
 mod wire;
 
+pub use chunked::{LAST_CHUNK, chunked, put_chunk};
 pub use codec::{AudioInfo, VideoInfo};
 pub use dialect::{Codecs, Dialect};
 pub use frame::Frame;

@@ -9,6 +9,7 @@ use stream_hub::{Convert, ConvertError, Hub, Item, Lost, Output, Place, Slot, Tr
 
 use super::{
     Dialect, Frame,
+    chunked::maybe_chunked,
     sound::{Aac, AacFrame, Mp3, Mp3Frame, SoundEncoder},
     ts::{TsEncoder, TsUnit},
 };
@@ -46,6 +47,11 @@ impl<F> Wire<F> {
     pub(super) fn new(bytes: Bytes, frame: &Frame, is_join_point: bool) -> Self {
         let &Frame { kind, time, .. } = frame;
         Self { bytes, kind, time, is_join_point, config_slot: None, form: PhantomData }
+    }
+
+    /// The same in other bytes.
+    pub(super) fn with_bytes(self, bytes: Bytes) -> Self {
+        Self { bytes, ..self }
     }
 }
 
@@ -167,13 +173,17 @@ pub fn register(hub: &Hub) {
     hub.register::<Frame, RtmpMessage>(Place::Inline, |_, variant| {
         Ok(Box::new(Encoder::new(Rtmp::new(variant))))
     });
-    hub.register::<Frame, FlvTag>(Place::Inline, |_, _| Ok(Box::new(Encoder::new(Flv))));
-    hub.register::<Frame, TsUnit>(Place::Inline, |_, _| Ok(Box::new(TsEncoder::new())));
+    hub.register::<Frame, FlvTag>(Place::Inline, |_, variant| {
+        Ok(maybe_chunked(variant, |_| Encoder::new(Flv)))
+    });
+    hub.register::<Frame, TsUnit>(Place::Inline, |_, variant| {
+        Ok(maybe_chunked(variant, |_| TsEncoder::new()))
+    });
     hub.register::<Frame, AacFrame>(Place::Inline, |_, variant| {
-        Ok(Box::new(SoundEncoder::<Aac>::new(variant)))
+        Ok(maybe_chunked(variant, SoundEncoder::<Aac>::new))
     });
     hub.register::<Frame, Mp3Frame>(Place::Inline, |_, variant| {
-        Ok(Box::new(SoundEncoder::<Mp3>::new(variant)))
+        Ok(maybe_chunked(variant, SoundEncoder::<Mp3>::new))
     });
 }
 

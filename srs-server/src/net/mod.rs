@@ -2,10 +2,12 @@
 
 mod guard;
 mod listen;
+mod messages;
 mod shard;
 mod transport;
 
 pub use guard::{Guarded, Link};
 pub use listen::{BindError, Bound, bind, prepare};
+pub use messages::{Written, poll_write_messages};
 pub use shard::{Shard, Shards};
 pub use transport::Transport;

@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     future::poll_fn,
-    io::{self, IoSlice},
+    io,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -31,7 +31,7 @@ use crate::{
     hooks::HookSession,
     live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
     media::Codecs,
-    net::{Guarded, Transport},
+    net::{Guarded, Transport, poll_write_messages},
     server::{Peer, Shared},
 };
 
@@ -41,8 +41,6 @@ const READ_BUFFER: usize = 64 * 1024;
 const MAX_ANSWERS: usize = 256 * 1024;
 /// How long a client may take to read why its connection ends.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Slices in one vectored write.
-const MAX_SLICES: usize = 64;
 
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into());
@@ -207,8 +205,6 @@ impl<S: Transport> Connection<S> {
                 return Poll::Pending;
             };
             let batch = ready!(playing.poll_batch(cx, &self.shared))?;
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let mut count = 0;
             let within = playing.within(&batch);
             if within == 0 {
                 info!("play ended: all that was asked for is sent");
@@ -218,33 +214,12 @@ impl<S: Transport> Connection<S> {
                 self.playing = None;
                 return Poll::Ready(Ok(()));
             }
-            for (slice, message) in slices.iter_mut().zip(batch.iter().take(within)) {
-                *slice = IoSlice::new(&message.bytes);
-                count += 1;
-            }
-            let socket = Pin::new(&mut self.socket);
-            // Most batches are one message, and a plain write costs the kernel less.
-            let written = match &slices[..count] {
-                [one] => ready!(socket.poll_write(cx, one)),
-                several => ready!(socket.poll_write_vectored(cx, several)),
-            }?;
-            self.session.record_sent(written);
-            let (mut taken, mut left) = (0, written);
-            for message in batch.iter().take(count) {
-                if left == 0 {
-                    break;
-                }
-                taken += 1;
-                if left < message.bytes.len() {
-                    self.rest = message.bytes.slice(left..);
-                }
-                left = left.saturating_sub(message.bytes.len());
-            }
-            if written == 0 {
-                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
-            }
+            let messages = batch.iter().take(within).map(|message| Some(&message.bytes));
+            let written = ready!(poll_write_messages(&mut self.socket, cx, messages))?;
             drop(batch);
-            playing.advance(taken);
+            self.session.record_sent(written.bytes);
+            self.rest = written.rest;
+            playing.advance(written.messages);
         }
     }
 

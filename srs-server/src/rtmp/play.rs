@@ -1,6 +1,7 @@
 //! A stream that a connection plays.
 
 use std::{
+    any::type_name,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -150,8 +151,8 @@ fn subscribe<S: Transport>(
         && let Some(stream) = shared.hub.stream(key)
     {
         let is_other = |lane: &&LaneStats| {
-            // Lanes of other forms have no variants.
-            ![Variant::default(), common, variant].contains(&lane.variant)
+            lane.item_type == type_name::<RtmpMessage>()
+                && ![common, variant].contains(&lane.variant)
         };
         if stream.lanes.iter().filter(is_other).count() >= MAX_DIALECTS {
             let error = SubscribeError::TooManyLanes { limit: MAX_DIALECTS };

@@ -22,7 +22,7 @@ pub(super) struct Replay<T> {
 }
 
 impl<T> Replay<T> {
-    pub(super) fn items(&self) -> impl Iterator<Item = &T> {
+    pub(super) fn items(&self) -> impl Iterator<Item = &T> + Clone {
         let configs = self.configs.get(self.from as usize..self.to as usize);
         configs.unwrap_or_default().iter().map(|config| &config.item)
     }
@@ -45,7 +45,7 @@ pub struct Batch<T> {
 
 impl<T: Item> Batch<T> {
     /// The items by reference: replayed configuration first, then the ring's.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
         let replay = self.replay.iter().flat_map(|replay| replay.items());
         let spans = self.spans.iter().flatten();
         replay

@@ -36,7 +36,11 @@ impl<T> Segment<T> {
     }
 
     /// The filled slots of a range, in order.
-    pub(crate) fn items(&self, from: usize, to: usize) -> impl DoubleEndedIterator<Item = &T> {
+    pub(crate) fn items(
+        &self,
+        from: usize,
+        to: usize,
+    ) -> impl DoubleEndedIterator<Item = &T> + Clone {
         self.slots
             .get(from..to)
             .unwrap_or_default()

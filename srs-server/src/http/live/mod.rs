@@ -1,29 +1,31 @@
 //! Live streams over HTTP, in the format that the path's extension says.
 
-mod body;
 mod flv_header;
 mod format;
 mod mount;
+mod player;
 
 use std::{convert::Infallible, pin::Pin, sync::Arc, task::Poll};
 
 use axum::{
+    Extension,
     body::Body,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use http_body::Frame;
-use stream_hub::{OnUnpublish, Start, StreamKey, SubscribeError, SubscribeOptions, Variant};
+use stream_hub::{OnUnpublish, Reader, Start, StreamKey, SubscribeOptions, Variant};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use self::{body::LiveBody, flv_header::FlvHeader, format::Format};
-use super::{Connection, media::Target};
+pub(super) use self::player::Play;
+use self::{flv_header::FlvHeader, format::Format, player::Player};
+use super::{Connection, handover::Handover, media::Target};
 use crate::{
     hooks::{ConnectionFacts, HookSession, StreamFacts, Told},
     live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
-    media::{Aac, Flv, Mp3, Ts},
+    media::{Aac, Flv, Mp3, Ts, Wire, chunked},
     rtmp::read_options,
     server::Shared,
 };
@@ -89,7 +91,12 @@ impl Asked {
 
     /// Plays the stream, once the hook servers allow it: the head goes out at once, even where
     /// nobody publishes yet.
-    pub(super) async fn play(self, shared: &Arc<Shared>, connection: Connection) -> Response {
+    pub(super) async fn play(
+        self,
+        shared: &Arc<Shared>,
+        connection: Connection,
+        is_chunked: bool,
+    ) -> Response {
         let now = Instant::now().into_std();
         let stream = shared.streams.open(&self.key, &self.vhost, now, || shared.new_id());
         if self.is_live(shared)
@@ -104,40 +111,38 @@ impl Asked {
                 return (StatusCode::FORBIDDEN, "denied\n").into_response();
             }
         };
-        let client = || self.join(shared, &connection, stream);
-        let (hub, group, key, format) =
-            (&shared.hub, Some(&connection.group), &self.key, self.format);
-        let options = self.options();
+        let options = self.options(is_chunked);
         let header = FlvHeader::new(&self.vhost.settings.http_remux);
-        let body = match format {
+        let (hub, key, group) = (&shared.hub, &self.key, Some(&connection.group));
+        let client = || self.join(shared, &connection, stream);
+        let handover = match self.format {
             Format::Flv => hub.subscribe(key, options, group).map(|reader| {
-                Body::new(LiveBody::<Flv>::new(
-                    reader,
-                    format,
-                    Some(header),
-                    client(),
-                    allowed,
-                    shared,
-                ))
+                self.player::<Flv>(reader, Some(header), is_chunked, client(), allowed, shared)
             }),
             Format::Ts => hub.subscribe(key, options, group).map(|reader| {
-                Body::new(LiveBody::<Ts>::new(reader, format, None, client(), allowed, shared))
+                self.player::<Ts>(reader, None, is_chunked, client(), allowed, shared)
             }),
             Format::Aac => hub.subscribe(key, options, group).map(|reader| {
-                Body::new(LiveBody::<Aac>::new(reader, format, None, client(), allowed, shared))
+                self.player::<Aac>(reader, None, is_chunked, client(), allowed, shared)
             }),
             Format::Mp3 => hub.subscribe(key, options, group).map(|reader| {
-                Body::new(LiveBody::<Mp3>::new(reader, format, None, client(), allowed, shared))
+                self.player::<Mp3>(reader, None, is_chunked, client(), allowed, shared)
             }),
         };
-        self.answer(body)
+        match handover {
+            Ok(handover) => (Extension(handover), self.response(Body::empty())).into_response(),
+            Err(error) => {
+                warn!(stream = %self.key, "http play refused: {error}");
+                (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
+            }
+        }
     }
 
     /// How the stream is read in this format.
-    fn options(&self) -> SubscribeOptions {
+    fn options(&self, is_chunked: bool) -> SubscribeOptions {
         let on_unpublish = OnUnpublish::End;
         let options = SubscribeOptions { on_unpublish, ..read_options(&self.vhost) };
-        match self.format {
+        let options = match self.format {
             Format::Flv | Format::Ts => options,
             // Sound has no groups of pictures: how much of it comes at once is said in seconds.
             Format::Aac | Format::Mp3 => SubscribeOptions {
@@ -146,17 +151,22 @@ impl Asked {
                 variant: Variant(self.vhost.settings.http_remux.fast_cache.into()),
                 ..options
             },
-        }
+        };
+        let variant = options.variant;
+        SubscribeOptions { variant: if is_chunked { chunked(variant) } else { variant }, ..options }
     }
 
-    fn answer(&self, body: Result<Body, SubscribeError>) -> Response {
-        match body {
-            Ok(body) => self.response(body),
-            Err(error) => {
-                warn!(stream = %self.key, "http play refused: {error}");
-                (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
-            }
-        }
+    fn player<F: Send + Sync + 'static>(
+        &self,
+        reader: Reader<Wire<F>>,
+        header: Option<FlvHeader>,
+        is_chunked: bool,
+        client: ClientGuard,
+        allowed: Allowed,
+        shared: &Arc<Shared>,
+    ) -> Handover {
+        let format = self.format;
+        Handover::new(Player::new(reader, format, header, is_chunked, client, allowed, shared))
     }
 
     fn response(&self, body: Body) -> Response {

@@ -1,0 +1,241 @@
+//! What a player of a live stream gets once its request is answered: the head, then every message
+//! of a lane in ready bytes, written to its socket as they are. Nothing else is on the way, since
+//! a player stays for hours and there are thousands of them.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use flv_mux::TagKind;
+use stream_hub::Reader;
+use tokio::{
+    io::AsyncWrite,
+    time::{Interval, interval},
+};
+use tracing::{info, warn};
+
+use super::{Allowed, FlvHeader, Format};
+use crate::{
+    live::ClientGuard,
+    media::{LAST_CHUNK, Wire, put_chunk},
+    net::poll_write_messages,
+    server::Shared,
+};
+
+/// Most bytes of one write.
+const BATCH: usize = 256 * 1024;
+/// How often a player that waits is looked at: it may wait for what can't come.
+const WATCH: Duration = Duration::from_secs(5);
+/// Most bytes held back while the header waits for audio and video to show.
+const HEADER_WAIT_BYTES: usize = 1024 * 1024;
+
+/// A live stream that is written to a socket.
+pub(in crate::http) trait Play: Send {
+    /// Puts the response's head in front.
+    fn begin(&mut self, head: Bytes);
+
+    /// Writes what there is; ready when the response is whole.
+    ///
+    /// # Errors
+    /// The socket's.
+    fn poll_play(&mut self, socket: &mut Socket<'_>, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// The socket of a player.
+pub(in crate::http) type Socket<'a> = dyn AsyncWrite + Unpin + Send + 'a;
+
+/// A player of a stream in the form `F`.
+pub(super) struct Player<F: Send + Sync + 'static> {
+    reader: Reader<Wire<F>>,
+    format: Format,
+    /// What goes in front, in FLV.
+    header: Option<FlvHeader>,
+    /// Whether the response is in chunks.
+    is_chunked: bool,
+    client: ClientGuard,
+    _allowed: Allowed,
+    /// Whether the socket's send buffer was fitted to the stream.
+    is_fitted: bool,
+    shared: Arc<Shared>,
+    /// What goes before anything else: the head, the rest of a message.
+    rest: Bytes,
+    state: State,
+}
+
+enum State {
+    /// It isn't known yet what the header says.
+    Waiting(Box<Waiting>),
+    Playing,
+    /// All is written but the rest.
+    Over,
+}
+
+/// What is held back for the header.
+struct Waiting {
+    watch: Interval,
+    held: Vec<(TagKind, Bytes)>,
+    bytes: usize,
+}
+
+impl<F: Send + Sync + 'static> Player<F> {
+    pub(super) fn new(
+        reader: Reader<Wire<F>>,
+        format: Format,
+        header: Option<FlvHeader>,
+        is_chunked: bool,
+        client: ClientGuard,
+        allowed: Allowed,
+        shared: &Arc<Shared>,
+    ) -> Self {
+        let waiting = Waiting { watch: interval(WATCH), held: Vec::new(), bytes: 0 };
+        Self {
+            reader,
+            format,
+            header,
+            is_chunked,
+            client,
+            _allowed: allowed,
+            is_fitted: false,
+            shared: shared.clone(),
+            rest: Bytes::new(),
+            state: State::Waiting(Box::new(waiting)),
+        }
+    }
+
+    /// Why nothing of the stream can go out, as it is published now.
+    fn refused(&self) -> Option<String> {
+        let stream = &self.client.stream;
+        // What a publisher had who is gone says nothing of the next.
+        let is_live = self.shared.hub.stream(&stream.key).is_some_and(|stats| stats.is_active());
+        is_live.then(|| self.format.refuses(&stream.media)).flatten()
+    }
+
+    /// Waits until the stream may begin to go out.
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let State::Waiting(waiting) = &mut self.state else { return Poll::Ready(()) };
+            let mut is_due = false;
+            while waiting.watch.poll_tick(cx).is_ready() {
+                is_due = true;
+            }
+            if is_due && let Some(why) = self.refused() {
+                info!(stream = %self.client.stream.key, "http play ended: {why}");
+                self.end();
+                continue;
+            }
+            let State::Waiting(waiting) = &mut self.state else { return Poll::Ready(()) };
+            let batch = match ready!(self.reader.poll_batch(cx, BATCH)) {
+                Ok(batch) => batch,
+                Err(end) => {
+                    info!(stream = %self.client.stream.key, "http play ended: {end}");
+                    // A stream that was too short to show what it has goes out all the same.
+                    if !waiting.held.is_empty() {
+                        self.decide(true);
+                    }
+                    self.end();
+                    continue;
+                }
+            };
+            waiting.held.extend(batch.iter().map(|one| (one.kind, one.bytes.clone())));
+            waiting.bytes += batch.bytes();
+            let (taken, is_late) = (batch.len(), waiting.bytes >= HEADER_WAIT_BYTES);
+            drop(batch);
+            self.reader.advance(taken);
+            self.decide(is_late);
+        }
+    }
+
+    /// Lets the stream go out if it is known what the header says, or if it is late.
+    fn decide(&mut self, is_late: bool) {
+        let State::Waiting(waiting) = &mut self.state else { return };
+        let mut out = BytesMut::new();
+        if let Some(header) = &mut self.header {
+            let Some(bytes) = header.decide(&self.client.stream.media, is_late) else { return };
+            match self.is_chunked {
+                true => put_chunk(&bytes, &mut out),
+                false => out.extend_from_slice(&bytes),
+            }
+        }
+        for (kind, bytes) in &waiting.held {
+            if self.header.is_none_or(|header| header.admits(*kind)) {
+                out.extend_from_slice(bytes);
+            }
+        }
+        self.append(&out);
+        self.state = State::Playing;
+    }
+
+    /// Nothing more comes of the stream.
+    fn end(&mut self) {
+        if self.is_chunked {
+            self.append(LAST_CHUNK);
+        }
+        self.state = State::Over;
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        self.rest = [&self.rest[..], bytes].concat().into();
+    }
+
+    fn poll_rest(&mut self, socket: &mut Socket<'_>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.rest.is_empty() {
+            let written = ready!(Pin::new(&mut *socket).poll_write(cx, &self.rest))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.rest.advance(written);
+        }
+        self.rest = Bytes::new();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes once what the ring has.
+    fn poll_once(&mut self, socket: &mut Socket<'_>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let batch = match ready!(self.reader.poll_batch(cx, BATCH)) {
+            Ok(batch) => batch,
+            Err(end) => {
+                info!(stream = %self.client.stream.key, "http play ended: {end}");
+                self.end();
+                return Poll::Ready(Ok(()));
+            }
+        };
+        if !self.is_fitted {
+            self.is_fitted = self.client.fit_send_buffer(self.shared.tuning.send_buffer);
+        }
+        if let Some(lost) = batch.gap() {
+            warn!("the player is too slow: {} messages lost", lost.items);
+        }
+        let header = self.header;
+        let admitted = batch.iter().map(|message| {
+            let is_admitted = header.is_none_or(|header| header.admits(message.kind));
+            is_admitted.then_some(&message.bytes)
+        });
+        let written = ready!(poll_write_messages(socket, cx, admitted))?;
+        drop(batch);
+        self.reader.advance(written.messages);
+        self.rest = written.rest;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<F: Send + Sync + 'static> Play for Player<F> {
+    fn begin(&mut self, head: Bytes) {
+        self.rest = head;
+    }
+
+    fn poll_play(&mut self, socket: &mut Socket<'_>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_rest(socket, cx))?;
+            match self.state {
+                State::Waiting(_) => ready!(self.poll_wait(cx)),
+                State::Playing => ready!(self.poll_once(socket, cx))?,
+                State::Over => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
