@@ -100,11 +100,6 @@ impl Client {
         self.link.sent() - self.before.1
     }
 
-    /// Closes the connection with its next flush, if the client has left it.
-    pub fn doubt(&self) {
-        self.link.doubt();
-    }
-
     /// Bounds the kernel's buffer for this client: a second of its stream, if that is more
     /// than `least`. `false` as long as the stream's rate isn't known.
     pub fn fit_send_buffer(&self, least: usize) -> bool {
