@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use flv_mux::{AudioTagHeader, TagKind, VideoTagHeader};
+use flv_mux::{AudioTagHeader, FourCc, TagKind, VideoTagHeader};
 use rtmp_proto::{MediaKind, MediaMessage};
 
 use stream_hub::Slot;
@@ -76,8 +76,11 @@ pub struct Ingest {
     /// When this publisher's first frame was.
     first: Option<Duration>,
     bytes: u64,
+    /// Whether all of the audio is told, and of which codec.
     audio_told: bool,
+    audio_codec: Option<FourCc>,
     video_told: bool,
+    video_codec: Option<FourCc>,
     repair: Repair,
 }
 
@@ -94,7 +97,9 @@ impl Ingest {
             first: None,
             bytes: 0,
             audio_told: false,
+            audio_codec: None,
             video_told: false,
+            video_codec: None,
             repair: Repair::new(),
         }
     }
@@ -213,7 +218,13 @@ impl Ingest {
     fn audio(&mut self, timestamp: u32, body: Bytes, now: Instant, media: &MediaInfo) -> Frame {
         let header = AudioTagHeader::decode(&body).ok();
         let slot = header.and_then(|(header, offset)| slot::of_audio(header, &body[offset..]));
-        if slot == Some(slot::AUDIO) || !self.audio_told {
+        let is_other = header.is_some_and(|(header, offset)| {
+            header.four_cc() != self.audio_codec
+                && header.is_frame()
+                && slot::audio_track(header, &body[offset..]) == 0
+        });
+        if slot == Some(slot::AUDIO) || is_other || !self.audio_told {
+            self.audio_codec = header.and_then(|(header, _)| header.four_cc());
             let message = header.map(|(header, offset)| (header, &body[offset..]));
             let is_frame = header.is_none_or(|(header, _)| header.is_frame());
             self.audio_told = media.note_audio(message) || is_frame;
@@ -236,8 +247,14 @@ impl Ingest {
             _ => body,
         };
         let slot = header.and_then(|(header, offset)| slot::of_video(header, &body[offset..]));
-        if slot == Some(slot::VIDEO) || !self.video_told {
+        let is_other = header.is_some_and(|(header, offset)| {
+            header.four_cc() != self.video_codec
+                && header.is_frame()
+                && slot::video_track(header, &body[offset..]) == 0
+        });
+        if slot == Some(slot::VIDEO) || is_other || !self.video_told {
             self.video_told = true;
+            self.video_codec = header.and_then(|(header, _)| header.four_cc());
             let message = header.map(|(header, offset)| (header, &body[offset..]));
             media.note_video(message, self.options.parse_sps);
         }
@@ -352,6 +369,37 @@ mod tests {
         assert_eq!(sent(frames(&messages)), [true; 6]);
         let reduced = frames_by(|v| v.play.reduce_sequence_header = true, &messages);
         assert_eq!(sent(reduced), [true, false, true, true, false, true]);
+    }
+
+    /// Not all codecs have a sequence header that says so.
+    #[test]
+    fn codecs_that_change_are_told() {
+        const MP3: &[u8] = &[0x2f, 0xff, 0xfb, 0x90];
+        const VP6: &[u8] = &[0x14, 0, 0, 0, 1, 9];
+        // Of another track, which is not what the API tells of.
+        const OPUS: &[u8] = b"\x95\x01Opus\x01\xfc";
+        let mut ingest = Ingest::new(IngestOptions::new(&srs_config::Vhost::default()), None);
+        let (media, now) = (MediaInfo::default(), Instant::now());
+        let mut codecs = |kind, body| {
+            let message = MediaMessage { kind, timestamp: 0, payload: Bytes::from_static(body) };
+            ingest.push(message, now, &media, |_| Ok::<_, ()>(())).unwrap();
+            let (audio, video) = (media.audio(), media.video());
+            (
+                video.map_or_else(String::new, |v| v.codec),
+                audio.map_or_else(String::new, |a| a.codec),
+            )
+        };
+        for (kind, body, video, audio) in [
+            (MediaKind::Video, VIDEO_HEADER, "H264", ""),
+            (MediaKind::Video, KEYFRAME, "H264", ""),
+            (MediaKind::Audio, AUDIO_HEADER, "H264", "AAC"),
+            (MediaKind::Audio, OPUS, "H264", "AAC"),
+            (MediaKind::Audio, MP3, "H264", "MP3"),
+            (MediaKind::Video, VP6, "VP6", "MP3"),
+            (MediaKind::Audio, AUDIO_HEADER, "VP6", "AAC"),
+        ] {
+            assert_eq!(codecs(kind, body), (video.to_owned(), audio.to_owned()), "{body:?}");
+        }
     }
 
     fn join_points(messages: &[(MediaKind, u32, &'static [u8])]) -> Vec<bool> {

@@ -56,17 +56,15 @@ pub(super) fn of_audio(header: AudioTagHeader, payload: &[u8]) -> Option<Slot> {
     if payload.len() > MAX_BYTES {
         return None;
     }
-    let (packet_type, track) = match header {
-        AudioTagHeader::Enhanced { packet_type, content, .. } => match content {
-            EnhancedAudio::Multitrack(tracks) => (packet_type, first(tracks, payload)),
-            _ => (packet_type, 0),
-        },
-        _ if header.is_sequence_header() => return slot(0, Kind::Audio),
-        _ => return None,
-    };
-    match packet_type {
-        AudioPacketType::SequenceStart => slot(track, Kind::Audio),
-        AudioPacketType::MultichannelConfig => slot(track, Kind::Channels),
+    let track = audio_track(header, payload);
+    match header {
+        AudioTagHeader::Enhanced { packet_type: AudioPacketType::SequenceStart, .. } => {
+            slot(track, Kind::Audio)
+        }
+        AudioTagHeader::Enhanced { packet_type: AudioPacketType::MultichannelConfig, .. } => {
+            slot(track, Kind::Channels)
+        }
+        _ if header.is_sequence_header() => slot(track, Kind::Audio),
         _ => None,
     }
 }
@@ -75,6 +73,16 @@ pub(super) fn of_audio(header: AudioTagHeader, payload: &[u8]) -> Option<Slot> {
 pub(super) fn video_track(header: VideoTagHeader, payload: &[u8]) -> u8 {
     match header.format {
         VideoFormat::Enhanced { content: EnhancedVideo::Multitrack(tracks), .. } => {
+            first(tracks, payload)
+        }
+        _ => 0,
+    }
+}
+
+/// The track of an audio message; 0 is the default track, and that of messages that name none.
+pub(super) fn audio_track(header: AudioTagHeader, payload: &[u8]) -> u8 {
+    match header {
+        AudioTagHeader::Enhanced { content: EnhancedAudio::Multitrack(tracks), .. } => {
             first(tracks, payload)
         }
         _ => 0,
