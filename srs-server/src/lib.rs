@@ -9,6 +9,7 @@ pub mod live;
 pub mod log;
 pub mod media;
 pub mod net;
+pub mod ports;
 pub mod process;
 pub mod rtmp;
 pub mod server;

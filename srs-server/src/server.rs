@@ -18,7 +18,7 @@ use tokio::{
     task::{JoinSet, spawn_blocking},
     time::{Instant, interval, sleep},
 };
-use tracing::{Span, debug, info, info_span, warn};
+use tracing::{Span, debug, info_span, warn};
 
 use crate::{
     config::{Reload, Settings, Tuning},
@@ -27,6 +27,7 @@ use crate::{
     live::{Clients, Streams, Vhost, Vhosts},
     media,
     net::{self, Bound, Shard, Shards},
+    ports::{Ports, StartError},
     process::needs_restart,
     rtmp,
     system::System,
@@ -84,21 +85,6 @@ pub struct Peer {
     pub shard: Shard,
 }
 
-/// The server could not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// An address that was asked for is taken or refused.
-    #[error(transparent)]
-    Bind(#[from] net::BindError),
-    /// No address at all could be listened on.
-    #[error("every default port is taken: nothing to serve on")]
-    NothingBound,
-    /// The system gives no threads or sockets.
-    #[error("cannot start: {0}")]
-    Io(#[from] io::Error),
-}
-
 /// A running server; [`Server::shutdown`] ends it.
 #[derive(Debug)]
 pub struct Server {
@@ -121,37 +107,25 @@ enum Service {
 }
 
 impl Server {
-    /// Starts the server on the current runtime, which accepts connections and runs what
-    /// belongs to no connection; the shards have threads of their own.
+    /// Opens the ports and starts the server on the current runtime; see [`Server::start_on`].
     ///
     /// # Errors
     /// See [`StartError`].
     pub fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { config, optional, tuning, reload } = settings;
-        let rtmp = net::bind("rtmp", &config.listen, optional.rtmp)?;
-        let http = match config.http_server.enabled {
-            true => net::bind("http", &config.http_server.listen, optional.http)?,
-            false => Vec::new(),
-        };
-        // The same address for both is one port that serves both.
-        let (shared_api, own_api): (Vec<SocketAddr>, Vec<SocketAddr>) =
-            match config.http_api.enabled {
-                true => config.http_api.listen.iter().partition(|&&address| {
-                    http.iter().any(|bound: &Bound| bound.address == address)
-                }),
-                false => Default::default(),
-            };
-        let api = net::bind("api", &own_api, optional.api)?;
-        for address in &shared_api {
-            info!("api: listening on {address}");
-        }
-        let exporter = match config.exporter.enabled {
-            true => net::bind("exporter", &config.exporter.listen, false)?,
-            false => Vec::new(),
-        };
-        if rtmp.is_empty() && http.is_empty() && api.is_empty() {
-            return Err(StartError::NothingBound);
-        }
+        let ports = Ports::bind(&settings)?;
+        Self::start_on(ports, settings)
+    }
+
+    /// Starts the server on the current runtime, which accepts connections and runs what
+    /// belongs to no connection; the shards have threads of their own. The ports are those that
+    /// were opened for the same settings.
+    ///
+    /// # Errors
+    /// The system gives no threads, or takes no sockets.
+    pub fn start_on(ports: Ports, settings: Settings) -> Result<Self, StartError> {
+        ports.tell();
+        let Ports { rtmp, http, api, shared_api, exporter } = ports;
+        let Settings { config, tuning, reload, .. } = settings;
         let mut rng = tuning.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let shards = Arc::new(Shards::start(tuning.shards)?);
         let server_id = match &config.server_id {

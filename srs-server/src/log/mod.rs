@@ -75,6 +75,8 @@ impl Log {
             .with_env_filter(filter)
             .with_ansi(ansi)
             .with_timer(clock)
+            // They would go to standard error, and panic where nobody reads that.
+            .log_internal_errors(false)
             .with_writer(move || Lines { out: log.clone(), ansi })
             .init();
         if self.path().is_some() {
@@ -114,12 +116,13 @@ impl Log {
 }
 
 impl Write for Log {
-    /// Whole lines come here, and whole lines are written.
+    /// Whole lines come here, and whole lines are written. One that can't be is lost: where nobody
+    /// reads, or the disk is full, the server serves on.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match &*self.0 {
-            Output::Console { .. } => io::stderr().lock().write_all(line)?,
-            Output::File(file) => file.write(line)?,
-        }
+        let _ = match &*self.0 {
+            Output::Console { .. } => io::stderr().lock().write_all(line),
+            Output::File(file) => file.write(line),
+        };
         Ok(line.len())
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
-use tracing::{info, warn};
+use tracing::warn;
 
 /// Connections the kernel may hold for us before we accept them.
 const BACKLOG: i32 = 4096;
@@ -46,10 +46,7 @@ pub fn bind(
     let mut bound = Vec::new();
     for &address in addresses {
         match listen_on(address) {
-            Ok(one) => {
-                info!("{what}: listening on {}", one.address);
-                bound.push(one);
-            }
+            Ok(one) => bound.push(one),
             Err(source) => {
                 let error = BindError { what, address, source };
                 if !optional {

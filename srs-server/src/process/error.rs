@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::PidFileError;
-use crate::{log::LogError, server::StartError};
+use crate::{log::LogError, ports::StartError};
 
 /// The process could not start.
 #[derive(Debug, thiserror::Error)]

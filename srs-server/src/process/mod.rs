@@ -29,6 +29,7 @@ use self::{
 use crate::{
     config::{Reload, Settings},
     log::Log,
+    ports::Ports,
     server::Server,
 };
 
@@ -52,31 +53,39 @@ pub fn run(source: Source<'_>, loaded: &Loaded, reload: Reload) -> Result<(), Pr
         Err(error) if is_optional(source, loaded) => (None, Some(error)),
         Err(error) => return Err(error),
     };
-    let in_background = goes_to_the_background(config);
-    if in_background {
-        background::go().map_err(ProcessError::Background)?;
-    }
     log.start(config);
+    let in_background = goes_to_the_background(config);
     tell(loaded, in_background);
     if let Some(error) = without {
         info!("goes without a pid file: {error}");
     }
     make_media_directories(source, config);
-    let result = match &pid_file {
-        Some(file) => file.write().map_err(ProcessError::from),
-        None => Ok(()),
-    }
-    .and_then(|()| {
-        let mut settings = Settings::new(source, loaded);
-        settings.reload = reload;
-        serve(settings, &log, parent)
-    });
+    let mut settings = Settings::new(source, loaded);
+    settings.reload = reload;
+    let result = open_and_serve(settings, pid_file.as_ref(), in_background, &log, parent);
     if let Err(error) = &result
         && log.path().is_some()
     {
         error!("{error}");
     }
     result
+}
+
+fn open_and_serve(
+    settings: Settings,
+    pid_file: Option<&PidFile>,
+    in_background: bool,
+    log: &Log,
+    parent: Parent,
+) -> Result<(), ProcessError> {
+    let ports = Ports::bind(&settings)?;
+    if in_background {
+        background::go().map_err(ProcessError::Background)?;
+    }
+    if let Some(file) = pid_file {
+        file.write()?;
+    }
+    serve(ports, settings, log, parent)
 }
 
 fn change_directory(path: &Path) -> Result<(), ProcessError> {
@@ -140,6 +149,12 @@ fn tell(loaded: &Loaded, in_background: bool) {
     if let Some(line) = loaded.not_applied() {
         warn!("{line}");
     }
+    if in_background && loaded.config.srs_log_tank == "console" {
+        warn!(
+            "`srs_log_tank console` with `daemon on`: in the background there is no console, and \
+             from now on no log; set `srs_log_tank file` or `daemon off`"
+        );
+    }
     if loaded.config.daemon && !in_background {
         let why =
             if background::IS_THERE { "in a container" } else { "where there is no background" };
@@ -148,11 +163,16 @@ fn tell(loaded: &Loaded, in_background: bool) {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn serve(settings: Settings, log: &Log, parent: Parent) -> Result<(), ProcessError> {
+async fn serve(
+    ports: Ports,
+    settings: Settings,
+    log: &Log,
+    parent: Parent,
+) -> Result<(), ProcessError> {
     raise_open_file_limit();
-    // Before the ports open: a signal that comes at once still ends the server cleanly.
+    // Before clients are accepted: a signal that comes at once still ends the server cleanly.
     let mut signals = Signals::install(&settings.config, parent).map_err(ProcessError::Signals)?;
-    let mut server = Server::start(settings)?;
+    let mut server = Server::start_on(ports, settings)?;
     loop {
         match signals.next().await {
             Signal::Stop(why) => {

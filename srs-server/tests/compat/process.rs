@@ -138,18 +138,50 @@ fn daemon_goes_to_the_background() {
     assert!(!home.path("objs/srs.pid").exists());
 }
 
-/// What goes wrong after it left can only be in the log.
+/// Who starts it must hear of it, and not only the log: a start script looks at the exit code.
 #[test]
-fn a_daemon_that_cannot_serve_says_so_in_its_log() {
+fn a_daemon_that_cannot_serve_tells_who_started_it() {
     let taken = std::net::TcpListener::bind("[::]:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let home = Home::with(&BACKGROUND.replace("listen 0;", &format!("listen {port};")));
-    home.output(&["-c", "srs.conf"]);
+    let started = home.output(&["-c", "srs.conf"]);
+    assert_eq!(started.status.code(), Some(1));
+    let wrong = format!("rtmp: cannot listen on [::]:{port}: ");
+    let said = String::from_utf8(started.stderr).unwrap();
+    assert!(said.starts_with(&format!("error: {wrong}")), "{said}");
     let line = home.wait_for("objs/srs.log", "ERROR");
-    assert!(line.contains(&format!("rtmp: cannot listen on [::]:{port}: ")), "{line}");
-    wait_for("end of the pid file", Duration::from_secs(10), || {
-        (!home.path("objs/srs.pid").exists()).then_some(())
-    });
+    assert!(line.contains(&wrong), "{line}");
+    assert!(!home.path("objs/srs.pid").exists());
+}
+
+#[test]
+fn a_daemon_whose_log_nobody_sees_is_warned_of() {
+    let home = Home::with(&format!("{BACKGROUND}srs_log_tank console;"));
+    let started = home.output(&["-c", "srs.conf"]);
+    assert_eq!(started.status.code(), Some(0));
+    let said = String::from_utf8(started.stderr).unwrap();
+    assert!(said.contains("`srs_log_tank console` with `daemon on`"), "{said}");
+    let pid = home.wait_for_pid("objs/srs.pid");
+    send(pid, Signal::SIGTERM);
+    wait_for_end_of(pid);
+}
+
+/// As by `srs-server 2>&1 | head`: whoever read the log has gone.
+#[test]
+fn a_log_that_nobody_reads_any_more_costs_no_client() {
+    let [rtmp] = free_ports();
+    let home = Home::with(&FOREGROUND.replace("listen 0", &format!("listen {rtmp}")));
+    let mut command = home.command(&["-c", "srs.conf"]);
+    let mut server = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(server.stderr.take());
+    wait_for_port(rtmp);
+    let url = format!("rtmp://127.0.0.1:{rtmp}/live/a");
+    let mut publisher = RtmpClient::publish(&url);
+    let mut player = RtmpClient::play(&url);
+    publisher.send(MediaKind::Video, 0, key_frame(1, 100));
+    assert_eq!(player.next().unwrap().2, key_frame(1, 100));
+    send(server.id().try_into().unwrap(), Signal::SIGTERM);
+    assert_eq!(server.wait().unwrap().code(), Some(0));
 }
 
 #[test]

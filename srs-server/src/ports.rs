@@ -1,0 +1,87 @@
+//! The ports of a server, opened before it runs.
+
+use std::{io, net::SocketAddr};
+
+use tracing::info;
+
+use crate::{
+    config::Settings,
+    net::{self, Bound},
+};
+
+/// The ports of a server. Opening them takes no runtime and no thread, so that it can be done
+/// while who started the process still waits to hear of an error.
+#[derive(Debug)]
+pub struct Ports {
+    pub(crate) rtmp: Vec<Bound>,
+    pub(crate) http: Vec<Bound>,
+    pub(crate) api: Vec<Bound>,
+    /// Those of HTTP's addresses that serve the API too.
+    pub(crate) shared_api: Vec<SocketAddr>,
+    pub(crate) exporter: Vec<Bound>,
+}
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address that was asked for is taken or refused.
+    #[error(transparent)]
+    Bind(#[from] net::BindError),
+    /// No address at all could be listened on.
+    #[error("every default port is taken: nothing to serve on")]
+    NothingBound,
+    /// The system gives no threads or sockets.
+    #[error("cannot start: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Ports {
+    /// Opens the ports of what `settings` enable.
+    ///
+    /// # Errors
+    /// One is taken or refused that was asked for, or all of them are.
+    pub fn bind(settings: &Settings) -> Result<Self, StartError> {
+        let Settings { config, optional, .. } = settings;
+        let rtmp = net::bind("rtmp", &config.listen, optional.rtmp)?;
+        let http = match config.http_server.enabled {
+            true => net::bind("http", &config.http_server.listen, optional.http)?,
+            false => Vec::new(),
+        };
+        // The same address for both is one port that serves both.
+        let (shared_api, own_api): (Vec<SocketAddr>, Vec<SocketAddr>) =
+            match config.http_api.enabled {
+                true => config.http_api.listen.iter().partition(|&&address| {
+                    http.iter().any(|bound: &Bound| bound.address == address)
+                }),
+                false => Default::default(),
+            };
+        let api = net::bind("api", &own_api, optional.api)?;
+        let exporter = match config.exporter.enabled {
+            true => net::bind("exporter", &config.exporter.listen, false)?,
+            false => Vec::new(),
+        };
+        if rtmp.is_empty() && http.is_empty() && api.is_empty() {
+            return Err(StartError::NothingBound);
+        }
+        Ok(Self { rtmp, http, api, shared_api, exporter })
+    }
+
+    /// Logs where the server listens: when it does, not yet when the ports are opened.
+    pub(crate) fn tell(&self) {
+        let services = [
+            ("rtmp", &self.rtmp),
+            ("http", &self.http),
+            ("api", &self.api),
+            ("exporter", &self.exporter),
+        ];
+        for (what, bound) in services {
+            for Bound { address, .. } in bound {
+                info!("{what}: listening on {address}");
+            }
+        }
+        for address in &self.shared_api {
+            info!("api: listening on {address}");
+        }
+    }
+}
