@@ -77,6 +77,10 @@ pub(crate) struct Clients {
     /// Count latency, reads and settled bytes from so many milliseconds after the beginning on
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(0..=86_400_000))]
     pub(crate) settle_ms: u64,
+    /// Have all players but each twentieth rest so many milliseconds between their reads, so that
+    /// more of them find room; latency and reads are then told by that twentieth
+    #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(0..=1_000))]
+    pub(crate) rest_ms: u64,
     /// Threads that share the clients; by default one per 2,000 clients, as far as there are cores
     #[arg(long, value_parser = value_parser!(u32).range(1..=256))]
     threads: Option<u32>,

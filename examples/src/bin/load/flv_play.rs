@@ -39,6 +39,7 @@ async fn run(
     socket.write_all(request.as_bytes()).await?;
     loop {
         client::read(socket, |bytes| response.take(bytes, player)).await?;
+        player.rest().await;
     }
 }
 
@@ -126,7 +127,7 @@ mod tests {
     use flv_mux::{TagKind, mux};
     use std::time::Duration;
 
-    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0 };
+    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0, rest: Duration::ZERO };
 
     fn play(answer: &[u8], step: usize) -> (ClientReport, Option<String>) {
         let (mut report, shared) = (ClientReport::new(0), Shared::default());

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use flv_mux::VideoTagHeader;
 use rtmp_proto::MediaKind;
+use tokio::time::sleep;
 
 use crate::{
     clock,
@@ -12,14 +13,26 @@ use crate::{
     walk::Found,
 };
 
-/// What counts for a client.
+/// What counts for a client, and how a player reads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     /// A frame that is older than this when it comes is behind.
     pub(crate) behind: Duration,
     /// On the clock of stamps: reads, settled bytes and latency are counted from here on.
     pub(crate) settled: u64,
+    /// Players that are no probes rest so long between their reads.
+    pub(crate) rest: Duration,
 }
+
+impl Rules {
+    /// How many of so many players are probes.
+    pub(crate) fn probes(&self, clients: u32) -> u32 {
+        if self.rest.is_zero() { clients } else { clients.div_ceil(PROBE_EVERY) }
+    }
+}
+
+/// One player in so many is a probe: it reads whatever comes at once, and tells latency and reads.
+const PROBE_EVERY: u32 = 20;
 
 pub(crate) struct Player<'a> {
     pub(crate) report: &'a mut ClientReport,
@@ -48,6 +61,17 @@ impl<'a> Player<'a> {
         }
     }
 
+    fn is_probe(&self) -> bool {
+        self.rules.rest.is_zero() || self.report.index.is_multiple_of(PROBE_EVERY)
+    }
+
+    /// Waits before the next read, if this is one of the many that do no more than be there.
+    pub(crate) async fn rest(&self) {
+        if !self.is_probe() && self.report.join_ms.is_some() {
+            sleep(self.rules.rest).await;
+        }
+    }
+
     /// The server has taken the connection.
     pub(crate) fn connected(&self) {
         self.shared.progress.connected.add(1);
@@ -68,7 +92,7 @@ impl<'a> Player<'a> {
     /// Bytes were read, whose messages come next.
     pub(crate) fn read(&mut self, bytes: usize) {
         self.read_at = clock::nanos();
-        self.report.reads += u64::from(self.read_at >= self.rules.settled);
+        self.report.reads += u64::from(self.is_probe() && self.read_at >= self.rules.settled);
         self.shared.progress.bytes.add(bytes as u64);
     }
 
@@ -112,6 +136,7 @@ impl<'a> Player<'a> {
     }
 
     fn stamp(&mut self, stamp: Stamp) {
+        let is_probe = self.is_probe();
         let report = &mut *self.report;
         report.stamped += 1;
         match self.last_counter.map(|last| last.wrapping_add(1)) {
@@ -130,7 +155,7 @@ impl<'a> Player<'a> {
         if self.asked.is_some_and(|(_, asked)| stamp.clock >= asked) {
             let latency = Duration::from_nanos(self.read_at.saturating_sub(stamp.clock));
             report.behind |= latency > self.rules.behind;
-            if self.read_at >= self.rules.settled {
+            if is_probe && self.read_at >= self.rules.settled {
                 self.shared.latency().add(latency);
             }
         }
@@ -143,7 +168,7 @@ mod tests {
     use bytes::BytesMut;
     use rtmp_proto::MediaMessage;
 
-    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0 };
+    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0, rest: Duration::ZERO };
 
     fn keyframe(timestamp: u32, counter: u64) -> MediaMessage {
         let mut payload = BytesMut::from(&[0x17, 1, 0, 0, 0, 0, 0, 0, 52, 6, 5, 48][..]);
@@ -216,6 +241,19 @@ mod tests {
             player.read_at = age * 1_000_000_000;
             player.message(&(&audio(0, 0)).into());
             assert_eq!(report.behind, is_behind);
+        }
+    }
+
+    #[test]
+    fn only_probes_tell_latency() {
+        let rules = Rules { rest: Duration::from_millis(100), ..RULES };
+        let shared = Shared::default();
+        for (index, count) in [(1, None), (20, Some(1)), (21, Some(1)), (40, Some(2))] {
+            let mut report = ClientReport::new(index);
+            let mut player = Player::new(&mut report, &shared, rules);
+            player.asked = Some((Instant::now(), 0));
+            player.message(&(&audio(0, 0)).into());
+            assert_eq!(shared.latency().percentiles().map(|latency| latency.count), count);
         }
     }
 }

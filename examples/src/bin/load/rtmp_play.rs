@@ -35,6 +35,7 @@ pub(crate) async fn play(player: &mut Player<'_>, target: Target, url: RtmpUrl) 
         if let Err(error) = dialogue.turn(&mut socket, player).await {
             return error;
         }
+        player.rest().await;
     }
 }
 
@@ -156,7 +157,7 @@ mod tests {
     };
     use std::time::Duration;
 
-    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0 };
+    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0, rest: Duration::ZERO };
 
     /// Lets both talk until neither has anything to say.
     fn talk(dialogue: &mut Dialogue, server: &mut ServerSession, player: &mut Player<'_>) {

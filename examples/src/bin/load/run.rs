@@ -94,6 +94,7 @@ pub(crate) fn run(work: Work, clients: Clients) -> Result<Summary, Box<dyn Error
     let rules = Rules {
         behind: Duration::from_millis(clients.behind_ms),
         settled: clock::nanos() + clients.settle_ms * 1_000_000,
+        rest: Duration::from_millis(clients.rest_ms),
     };
     let plan = Arc::new(Plan { work, headers, clients, target, rules, start, deadline });
     let (reports, collected) = mpsc::channel();
@@ -109,8 +110,8 @@ pub(crate) fn run(work: Work, clients: Clients) -> Result<Summary, Box<dyn Error
     }
     drop(reports);
     let reports = collect(&collected, &plan, &shared);
-    let Plan { work, clients, .. } = &*plan;
-    Ok(Summary::new(work.mode(), work.url(), clients, reports, &shared))
+    let Plan { work, clients, rules, .. } = &*plan;
+    Ok(Summary::new(work.mode(), work.url(), clients, rules, reports, &shared))
 }
 
 fn runtime() -> io::Result<runtime::Runtime> {

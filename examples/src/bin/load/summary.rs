@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::{
     arguments::Clients,
     histogram::{Histogram, Percentiles},
+    player::Rules,
 };
 
 /// A number that all clients add to.
@@ -138,6 +139,9 @@ pub(crate) struct Summary {
     messages: Spread,
     bytes: Spread,
     settled_bytes: Spread,
+    /// Players that tell their reads and latency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probes: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reads: Option<u64>,
     out_of_order: u64,
@@ -164,6 +168,7 @@ impl Summary {
         mode: Mode,
         url: String,
         clients: &Clients,
+        rules: &Rules,
         reports: Vec<ClientReport>,
         shared: &[Arc<Shared>],
     ) -> Self {
@@ -197,6 +202,7 @@ impl Summary {
             messages: spread(|report| report.messages),
             bytes: spread(|report| report.bytes),
             settled_bytes: spread(|report| report.settled_bytes),
+            probes: is_play.then(|| rules.probes(clients.clients)),
             reads: is_play.then(|| sum(|report| report.reads)),
             out_of_order: sum(|report| report.out_of_order),
             stamped: sum(|report| report.stamped),

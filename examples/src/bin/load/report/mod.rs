@@ -55,6 +55,10 @@ pub(crate) struct ReportOptions {
     /// Seconds before that, with all clients there
     #[arg(long, value_parser = value_parser!(u64).range(1..=60))]
     warmup: Option<u64>,
+    /// Have all players but each twentieth rest so many milliseconds between their reads, where
+    /// the load has too few cores; TCP then merges what servers without TCP_NODELAY write
+    #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(0..=1_000))]
+    rest_ms: u64,
     /// Make measurements anew that have been made
     #[arg(long)]
     again: bool,
@@ -130,7 +134,7 @@ fn measure(
         return Err("no server to measure is installed".into());
     }
     let plan = plan(options);
-    let bench = Bench::new(load, plan)?;
+    let bench = Bench::new(load, plan, options.rest_ms)?;
     if bench.cores.count() < 2 {
         eprintln!("there is one core alone: server and load share it");
     }

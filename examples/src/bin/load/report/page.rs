@@ -17,8 +17,10 @@ other cores of the same machine; all talk over the loopback interface. A publish
 kbit/s, 25 frames of video and 43 of audio a second, a keyframe every 2 s, each message in a write of its own, with a
 counter and the time in each frame. The clients start evenly, at most a thousand a second. Once all are there and the
 warm-up is over, CPU time and memory of the server are read from `/proc` at the beginning and at the end of the steady
-part. The servers take turns, so that what else goes on in the machine meets all of them. Figures are medians; behind
-them stands half the range between the least and the greatest, in percent of the median.
+part. Players read whatever comes at once; where the command has `--rest-ms`, all but each twentieth rest so long
+between their reads, and delay and writes are told by that twentieth. The servers take turns, so that what else goes on
+in the machine meets all of them. Figures are medians; behind them stands half the range between the least and the
+greatest, in percent of the median.
 
 A measurement counts only if every client was let in, stayed to the end, got the whole bitrate and every single frame,
 in order and less than 5 s late, and if the load itself had room on its cores. Otherwise it is told as failed, with the
