@@ -15,6 +15,8 @@ pub(crate) fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str
         "http_server.listen" http_server.listen;
         "http_api.enabled" http_api.enabled;
         "http_api.listen" http_api.listen;
+        "exporter.enabled" exporter.enabled;
+        "exporter.listen" exporter.listen;
         "pid" pid;
         "daemon" daemon;
         "work_dir" work_dir;

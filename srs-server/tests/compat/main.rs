@@ -11,4 +11,5 @@ mod hooks;
 mod http;
 mod live;
 mod process;
+mod reload;
 mod vhosts;
