@@ -3,15 +3,24 @@
 use std::{
     fs::File,
     io::{self, Read},
-    process::{Child, Command, ExitStatus, Stdio},
-    thread::sleep,
+    process::{Child, Command, ExitStatus, Stdio, exit},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread::{self, sleep},
     time::{Duration, Instant},
 };
 
 use nix::{
     sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use tokio::{
+    runtime, select,
+    signal::unix::{self, SignalKind},
+};
+
+/// What this ends with after a signal, as shells have it.
+const INTERRUPTED: i32 = 130;
 
 /// Cores by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +55,36 @@ impl Cores {
     }
 }
 
+/// Processes that have not been waited for.
+static LIVE: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+fn live() -> MutexGuard<'static, Vec<u32>> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has the usual signals end the processes too: nothing is dropped then.
+pub(super) fn end_all_on_signals() -> io::Result<()> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut terminate, mut interrupt) = {
+        let _entered = runtime.enter();
+        (unix::signal(SignalKind::terminate())?, unix::signal(SignalKind::interrupt())?)
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
+        for &id in &*live() {
+            // It may have ended by itself.
+            let _ = kill(Pid::from_raw(id.cast_signed()), Signal::SIGKILL);
+        }
+        exit(INTERRUPTED);
+    })?;
+    Ok(())
+}
+
 /// A process that is killed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Process(Child);
@@ -66,9 +105,11 @@ impl Process {
         cores.apply()?;
         let child = command.spawn();
         ours.apply()?;
-        child.map(Self).map_err(|error| {
+        let child = child.map_err(|error| {
             io::Error::new(error.kind(), format!("{:?}: {error}", command.get_program()))
-        })
+        })?;
+        live().push(child.id());
+        Ok(Self(child))
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -101,6 +142,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.0.kill();
+        live().retain(|id| *id != self.0.id());
         let _ = self.0.wait();
     }
 }

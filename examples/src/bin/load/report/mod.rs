@@ -134,6 +134,7 @@ fn measure(
         return Err("no server to measure is installed".into());
     }
     let plan = plan(options);
+    child::end_all_on_signals()?;
     let bench = Bench::new(load, plan, options.rest_ms)?;
     if bench.cores.count() < 2 {
         eprintln!("there is one core alone: server and load share it");
