@@ -140,6 +140,25 @@ fn the_first_of_two_counts() {
 }
 
 #[test]
+fn what_can_never_work_is_warned_of() {
+    one(
+        "vhost a { http_hooks { enabled on; on_play http://a/ HTTPS://b/ localhost:8085/c; } }",
+        "warning a.conf:1:36: `http_hooks.on_play localhost:8085/c`: no URL of http:// or \
+         https://; as nobody answers there, who is asked about is refused",
+    );
+    assert_eq!(problems("vhost a { http_hooks { on_play localhost; } }"), [""; 0]);
+    one(
+        "vhost a { http_remux { enabled on; mount [vhost]/[app]/[stream].mp4; } }",
+        "warning a.conf:1:36: `http_remux.mount` ends with none of .flv, .ts, .aac and .mp3: \
+         nothing is served there",
+    );
+    for mount in ["/live.FLV", "[vhost]/[app]/[stream].ts", "/a.b/c.aac"] {
+        let text = format!("vhost a {{ http_remux {{ enabled on; mount {mount}; }} }}");
+        assert_eq!(problems(&text).is_empty(), !mount.contains("FLV"), "{mount}");
+    }
+}
+
+#[test]
 fn two_services_do_not_listen_on_one_port() {
     one(
         "listen 8080; http_server { enabled on; }",

@@ -31,6 +31,16 @@ pub(super) fn check(config: &mut Config, root: Option<&Directive>, reading: &mut
             let position = position(reading, path);
             reading.warning(&position, text.to_owned());
         }
+        for (path, url) in hooks_without_scheme(vhost) {
+            let position = position(reading, &path);
+            let url = shortened(url);
+            let text = format!(
+                "`{} {url}`: no URL of http:// or https://; as nobody answers there, who is asked \
+                 about is refused",
+                path.join(".")
+            );
+            reading.warning(&position, text);
+        }
         check_ingests(vhost, node, reading);
     }
     drop_repeated(config, &nodes, reading);
@@ -67,11 +77,49 @@ fn warnings(vhost: &Vhost) -> Vec<(&'static [&'static str], &'static str)> {
         let text = "`forward` without `destination` and `backend` has no effect";
         warnings.push((&["forward", "enabled"], text));
     }
+    let remux = &vhost.http_remux;
+    let is_format = |extension: &str| ["flv", "ts", "aac", "mp3"].contains(&extension);
+    let extension = remux.mount.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if remux.enabled && remux.formats.is_empty() && !is_format(extension) {
+        let text = "`http_remux.mount` ends with none of .flv, .ts, .aac and .mp3: nothing is \
+                    served there";
+        warnings.push((&["http_remux", "mount"], text));
+    }
     let security = &vhost.security;
     if security.enabled && security.allow.is_empty() && security.deny.is_empty() {
         warnings.push((&["security", "enabled"], "`security` without a rule denies everybody"));
     }
     warnings
+}
+
+/// Hooks that SRS takes too, and never reaches.
+fn hooks_without_scheme(vhost: &Vhost) -> Vec<([&'static str; 2], &str)> {
+    let hooks = &vhost.http_hooks;
+    if !hooks.enabled {
+        return Vec::new();
+    }
+    let has_scheme = |url: &str| {
+        let is = |scheme: &str| {
+            url.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme))
+        };
+        is("http://") || is("https://")
+    };
+    let lists = [
+        ("on_connect", &hooks.on_connect),
+        ("on_close", &hooks.on_close),
+        ("on_publish", &hooks.on_publish),
+        ("on_unpublish", &hooks.on_unpublish),
+        ("on_play", &hooks.on_play),
+        ("on_stop", &hooks.on_stop),
+        ("on_dvr", &hooks.on_dvr),
+        ("on_hls", &hooks.on_hls),
+        ("on_hls_notify", &hooks.on_hls_notify),
+    ];
+    lists
+        .into_iter()
+        .flat_map(|(name, urls)| urls.iter().map(move |url| (["http_hooks", name], url.as_str())))
+        .filter(|(_, url)| !has_scheme(url))
+        .collect()
 }
 
 fn check_ingests(vhost: &Vhost, node: Option<&Directive>, reading: &mut Reading<'_>) {
