@@ -249,3 +249,64 @@ impl Streams {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, sync::Arc};
+
+    use super::*;
+    use crate::live::ClientKind;
+
+    fn stream() -> Arc<LiveStream> {
+        let vhost = Arc::new(Vhost {
+            id: String::new(),
+            name: "v".to_owned(),
+            settings: srs_config::Vhost::default(),
+            meter: Arc::default(),
+        });
+        let key = StreamKey::new("v", "live", "a");
+        Streams::default().open(&key, &vhost, Instant::now(), String::new)
+    }
+
+    fn publisher(id: &str) -> Identity {
+        Identity {
+            id: id.to_owned(),
+            ip: IpAddr::from([127, 0, 0, 1]),
+            kind: ClientKind::FmlePublish,
+            tc_url: String::new(),
+            page_url: String::new(),
+            swf_url: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_player_gives_an_idle_publisher_all_its_time_again() {
+        let (stream, start) = (stream(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let limit = Duration::from_secs(3);
+        stream.published_by(&publisher("a"), limit);
+        let idle = |is_idle: bool, seconds| stream.idle_beyond(|| is_idle, at(seconds));
+        assert_eq!((idle(true, 0), idle(true, 2)), (None, None));
+        assert_eq!(idle(false, 3), None);
+        assert_eq!((idle(true, 4), idle(true, 6), idle(true, 7)), (None, None, Some(limit)));
+        // And so does the next publish.
+        stream.published_by(&publisher("b"), limit);
+        assert_eq!((idle(true, 8), idle(true, 11)), (None, Some(limit)));
+        stream.published_by(&publisher("c"), Duration::ZERO);
+        assert_eq!((idle(true, 12), idle(true, 1000)), (None, None));
+    }
+
+    #[test]
+    fn who_was_taken_over_does_not_end_the_stream() {
+        let stream = stream();
+        let counted = || (stream.published().is_active, stream.vhost.meter.publishers());
+        stream.published_by(&publisher("a"), Duration::ZERO);
+        stream.published_by(&publisher("b"), Duration::ZERO);
+        stream.unpublished_by("a");
+        assert_eq!(counted(), (true, 1));
+        stream.unpublished_by("b");
+        stream.unpublished_by("b");
+        assert_eq!(counted(), (false, 0));
+        assert_eq!(stream.published().client.as_deref(), Some("b"));
+    }
+}

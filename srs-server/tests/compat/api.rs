@@ -372,7 +372,8 @@ fn clients_of_servers_can_be_tested() {
 
 #[test]
 fn a_cluster_learns_where_a_stream_is() {
-    let server = TestServer::start();
+    let [rtmp, ..] = free_ports();
+    let server = TestServer::configured(&format!("listen {rtmp};"));
     let query = "clusters?vhost=a.example&ip=1.2.3.4&app=live&stream=a&coworker=10.0.0.9:1985";
     let nobody = server.api(query);
     assert_eq!(
@@ -389,6 +390,7 @@ fn a_cluster_learns_where_a_stream_is() {
     server.wait_for_client("a", "fmle-publish");
     let origin = &server.api(query)["data"]["origin"];
     assert_eq!(origin["ip"], "10.0.0.9");
+    assert_eq!((&origin["port"], &origin["vhost"]), (&json!(rtmp), &json!("__defaultVhost__")));
     assert_eq!(origin["api"], "10.0.0.9:1985");
     assert_eq!(origin["routers"], json!(["10.0.0.9:1985"]));
 }
