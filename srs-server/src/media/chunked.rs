@@ -19,7 +19,7 @@ pub fn chunked(Variant(bits): Variant) -> Variant {
     Variant(bits | CHUNKED)
 }
 
-/// Writes `data` as one chunk.
+/// Writes `data`, which isn't empty, as one chunk: an empty one would be the last.
 pub fn put_chunk(data: &[u8], out: &mut BytesMut) {
     out.reserve(data.len() + FRAMING);
     // Nothing fails to be written to memory.

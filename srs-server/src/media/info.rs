@@ -108,3 +108,33 @@ impl MediaInfo {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_publisher_has_nothing_of_the_last() {
+        let media = MediaInfo::default();
+        for (body, is_audio) in [(&[0x17, 1, 0, 0, 0, 0][..], false), (&[0x2f, 0xff, 0xfb], true)] {
+            if is_audio {
+                let (header, offset) = AudioTagHeader::decode(body).unwrap();
+                media.note_audio(Some((header, &body[offset..])));
+            } else {
+                let (header, offset) = VideoTagHeader::decode(body).unwrap();
+                media.note_video(Some((header, &body[offset..])), true);
+                media.note_frame();
+            }
+        }
+        media.note_age(Duration::from_secs(2), 1_000);
+        let has = || [TagKind::Audio, TagKind::Video].map(|kind| media.has(kind));
+        let codecs = || (media.video().map(|v| v.codec), media.audio().map(|a| a.codec));
+        assert_eq!(codecs(), (Some("H264".to_owned()), Some("MP3".to_owned())));
+        assert_eq!((has(), media.is_settled(), media.bytes_per_second()), ([true; 2], true, 500));
+        media.restart();
+        assert_eq!(codecs(), (None, None));
+        assert_eq!((has(), media.is_settled(), media.bytes_per_second()), ([false; 2], false, 0));
+        // They are the stream's, not the publisher's.
+        assert_eq!(media.frames(), 1);
+    }
+}

@@ -372,7 +372,7 @@ fn clients_of_servers_can_be_tested() {
 
 #[test]
 fn a_cluster_learns_where_a_stream_is() {
-    let [rtmp, ..] = free_ports();
+    let [rtmp] = free_ports();
     let server = TestServer::configured(&format!("listen {rtmp};"));
     let query = "clusters?vhost=a.example&ip=1.2.3.4&app=live&stream=a&coworker=10.0.0.9:1985";
     let nobody = server.api(query);

@@ -263,6 +263,18 @@ mod tests {
         assert!(units(&[(0, AV1), (40, AV1), (40, AAC_FRAME), (80, INTER)]).is_empty());
     }
 
+    /// In HTTP's chunked coding, a message of no bytes would be the end of the response.
+    #[test]
+    fn what_no_packet_can_carry_makes_no_unit() {
+        let mut encoder = TsEncoder::new();
+        for (len, units) in [(MAX_AUDIO, 1), (MAX_AUDIO + 1, 0), (0, 0)] {
+            let body = [&[0x2f][..], &vec![0xff; len]].concat().into();
+            let made = push(&mut encoder, &Frame { body, ..frame(0, MP3) });
+            assert_eq!(made.len(), units, "{len}");
+            assert!(made.iter().all(|unit| !unit.bytes.is_empty()), "{len}");
+        }
+    }
+
     #[test]
     fn times_are_those_of_the_frames() {
         assert_eq!(times(Duration::from_millis(1000), 40), Times { pts: 93_600, dts: 90_000 });
