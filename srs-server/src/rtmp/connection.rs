@@ -270,7 +270,10 @@ impl<S: Transport> Connection<S> {
     /// Does what the client asks for, once the hook servers allow it.
     async fn handle_request(&mut self, request: ServerEvent) -> Result<(), ConnectionError> {
         let (id, code, result) = match request {
-            ServerEvent::ConnectRequested { id, connect } => {
+            ServerEvent::ConnectRequested { id, mut connect } => {
+                // What is needed of them has a field of its own; the rest would stay for hours.
+                connect.properties = Default::default();
+                connect.arguments = Vec::new();
                 debug!(app = %connect.app, tc_url = %connect.tc_url, "connect");
                 self.announce(&connect);
                 self.connect = Some(connect);
