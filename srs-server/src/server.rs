@@ -26,7 +26,7 @@ use crate::{
     http,
     live::{Clients, Streams, Vhost, Vhosts},
     media,
-    net::{self, Bound, Shard, Shards},
+    net::{self, Bound, Residence, Shard, Shards},
     ports::{Ports, StartError},
     process::needs_restart,
     rtmp,
@@ -47,6 +47,8 @@ pub struct Shared {
     reload: Reload,
     /// The hub.
     pub hub: Hub,
+    /// How long messages stay, as each shard counts it.
+    pub residences: Vec<Arc<Residence>>,
     /// Who is asked and told of clients.
     pub hooks: Hooks,
     /// Who publishes and plays.
@@ -136,6 +138,7 @@ impl Server {
         let hub = hub(&tuning, vhosts.clone());
         let service_id = random_id(&mut rng);
         let shared = Arc::new(Shared {
+            residences: shards.residences(),
             hooks: Hooks::new(Handle::current(), server_id.clone(), service_id.clone()),
             server_id,
             service_id,

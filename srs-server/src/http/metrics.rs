@@ -15,8 +15,9 @@ use axum::{
 };
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, text::encode},
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text::encode},
     metrics::{
+        MetricType,
         counter::ConstCounter,
         family::Family,
         gauge::{ConstGauge, Gauge},
@@ -25,7 +26,10 @@ use prometheus_client::{
 };
 
 use super::api::build_date;
-use crate::server::Shared;
+use crate::{
+    net::{BOUNDS, Residence, Sum, Way},
+    server::Shared,
+};
 
 /// Where they are.
 pub(super) const PATH: &str = "/metrics";
@@ -124,7 +128,37 @@ impl Collector for Metrics {
             lost.get_or_create(&vec![("stream", stream)]).set(whole(count));
         }
         let help = "Messages that players too slow for a live stream have lost";
-        metric(out, "srs_stream_lost_messages", help, &lost)
+        metric(out, "srs_stream_lost_messages", help, &lost)?;
+
+        let help = "From the read of a publisher's socket to the write to a player's";
+        metric(out, "srs_residence_seconds", help, &Stays(&shared.residences))
+    }
+}
+
+/// How long messages stay, by the protocols that they come and go by: of each write the oldest.
+struct Stays<'a>(&'a [Arc<Residence>]);
+
+impl EncodeMetric for Stays<'_> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        for way in Way::ALL {
+            let mut sum = Sum::default();
+            self.0.iter().for_each(|residence| residence.add_to(way, &mut sum));
+            let bounds = BOUNDS.iter().map(|micros| *micros as f64 / 1e6).chain([f64::INFINITY]);
+            let classes: Vec<_> = bounds.zip(sum.classes).collect();
+            let (from, to) = way.names();
+            let seconds = sum.micros as f64 / 1e6;
+            encoder.encode_family(&[("from", from), ("to", to)])?.encode_histogram::<NoLabelSet>(
+                seconds,
+                sum.classes.iter().sum(),
+                &classes,
+                None,
+            )?;
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
     }
 }
 

@@ -18,7 +18,7 @@ use tracing::{debug, info};
 
 use self::handover::{Next, play, requests};
 use crate::{
-    net::{Guarded, Link, Transport},
+    net::{Guarded, Link, Residence, Transport},
     server::{Peer, Shared},
 };
 
@@ -43,6 +43,7 @@ struct Connection {
     ip: IpAddr,
     link: Arc<Link>,
     group: WakeGroup,
+    residence: Arc<Residence>,
     close: Arc<Notify>,
 }
 
@@ -54,6 +55,7 @@ pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, rou
         ip: peer.address.ip().to_canonical(),
         link: socket.link().clone(),
         group: peer.shard.group,
+        residence: peer.shard.residence,
         close: Arc::default(),
     };
     let (close, timeout) = (connection.close.clone(), shared.tuning.request_timeout);

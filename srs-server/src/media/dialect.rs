@@ -150,7 +150,7 @@ impl From<Variant> for Dialect {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use bytes::Bytes;
 
@@ -172,9 +172,7 @@ mod tests {
         let codecs = codecs.map(|list| Codecs::of(|codec| list.contains(&codec)));
         let dialect = Dialect { codecs, ..Dialect::new(MessageStreamId(1), 60_000) };
         let body = Bytes::from_static(body);
-        let time = Duration::ZERO;
-        let frame =
-            Frame { kind, time, timestamp: 0, body, is_join_point: false, config_slot: None };
+        let frame = Frame::new(kind, Duration::ZERO, body, Instant::now());
         dialect.body(&frame).map(Cow::into_owned)
     }
 

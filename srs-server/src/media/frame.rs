@@ -1,6 +1,6 @@
 //! The muxed source lane of a stream: one item per audio, video or script tag.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flv_mux::TagKind;
@@ -15,6 +15,8 @@ pub struct Frame {
     pub kind: TagKind,
     /// Decoding time on the stream's clock, which starts at 0.
     pub time: Duration,
+    /// When it was read from the publisher's socket.
+    pub read_at: Instant,
     /// The timestamp on the wire, milliseconds: of the stream's clock, or as the publisher sent it.
     pub timestamp: u32,
     /// The FLV tag body, which is the RTMP message payload as well.
@@ -23,6 +25,13 @@ pub struct Frame {
     pub is_join_point: bool,
     /// The slot this frame sets, when it is a sequence header or metadata.
     pub config_slot: Option<Slot>,
+}
+
+impl Frame {
+    /// A frame that is neither configuration nor a place to begin, with the timestamp 0.
+    pub(super) fn new(kind: TagKind, time: Duration, body: Bytes, read_at: Instant) -> Self {
+        Self { kind, time, read_at, timestamp: 0, body, is_join_point: false, config_slot: None }
+    }
 }
 
 impl Item for Frame {

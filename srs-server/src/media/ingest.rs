@@ -150,7 +150,7 @@ impl Ingest {
         let MediaMessage { kind, timestamp, payload: body } = message;
         self.bytes += body.len() as u64;
         let mut frame = match kind {
-            MediaKind::Data => self.script(body),
+            MediaKind::Data => self.script(body, now),
             MediaKind::Audio => self.audio(timestamp, body, now, media),
             MediaKind::Video => self.video(timestamp, body, now, media),
         };
@@ -200,19 +200,12 @@ impl Ingest {
         }
     }
 
-    fn script(&mut self, body: Bytes) -> Frame {
+    fn script(&mut self, body: Bytes, now: Instant) -> Frame {
         let is_metadata = body.starts_with(b"\x02\x00\x0aonMetaData");
         if is_metadata && self.options.atc_auto && asks_for_atc(&body) {
             self.options.timestamps = Timestamps::Original;
         }
-        Frame {
-            kind: TagKind::Script,
-            time: self.clock.current(),
-            timestamp: 0,
-            body,
-            is_join_point: false,
-            config_slot: is_metadata.then_some(slot::METADATA),
-        }
+        self.config(TagKind::Script, is_metadata.then_some(slot::METADATA), body, now)
     }
 
     fn audio(&mut self, timestamp: u32, body: Bytes, now: Instant, media: &MediaInfo) -> Frame {
@@ -230,12 +223,11 @@ impl Ingest {
             self.audio_told = media.note_audio(message) || is_frame;
         }
         if slot.is_some() {
-            return self.config(TagKind::Audio, slot, body);
+            return self.config(TagKind::Audio, slot, body, now);
         }
         let time = self.clock.time(TagKind::Audio, timestamp, now);
         let alone = self.last_video.is_none_or(|video| time > video + VIDEO_GONE);
-        let kind = TagKind::Audio;
-        Frame { kind, time, timestamp: 0, body, is_join_point: alone, config_slot: None }
+        Frame { is_join_point: alone, ..Frame::new(TagKind::Audio, time, body, now) }
     }
 
     fn video(&mut self, timestamp: u32, body: Bytes, now: Instant, media: &MediaInfo) -> Frame {
@@ -259,7 +251,7 @@ impl Ingest {
             media.note_video(message, self.options.parse_sps);
         }
         if slot.is_some() {
-            return self.config(TagKind::Video, slot, body);
+            return self.config(TagKind::Video, slot, body, now);
         }
         media.note_frame();
         let time = self.clock.time(TagKind::Video, timestamp, now);
@@ -270,12 +262,12 @@ impl Ingest {
                 && header.is_frame()
                 && slot::video_track(header, &body[offset..]) == 0
         });
-        Frame { kind: TagKind::Video, time, timestamp: 0, body, is_join_point, config_slot: None }
+        Frame { is_join_point, ..Frame::new(TagKind::Video, time, body, now) }
     }
 
-    fn config(&self, kind: TagKind, config_slot: Option<Slot>, body: Bytes) -> Frame {
-        let time = self.clock.current();
-        Frame { kind, time, timestamp: 0, body, is_join_point: false, config_slot }
+    /// What has no time of its own.
+    fn config(&self, kind: TagKind, config_slot: Option<Slot>, body: Bytes, now: Instant) -> Frame {
+        Frame { config_slot, ..Frame::new(kind, self.clock.current(), body, now) }
     }
 }
 

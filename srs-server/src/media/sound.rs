@@ -118,6 +118,8 @@ impl<S: Sound> Convert<Frame, Wire<S>> for SoundEncoder<S> {
 mod tests {
     use stream_hub::Item;
 
+    use std::time::Instant;
+
     use super::*;
 
     /// What players get of frames, and whether one can begin there.
@@ -129,8 +131,7 @@ mod tests {
         let mut out = Output::new();
         for &(kind, ms, body) in frames {
             let (time, body) = (Duration::from_millis(ms), Bytes::from_static(body));
-            let frame =
-                Frame { kind, time, timestamp: 0, body, is_join_point: false, config_slot: None };
+            let frame = Frame::new(kind, time, body, Instant::now());
             encoder.push(TrackId::default(), &frame, &mut out).unwrap();
         }
         let sounds = out.drain().map(|sound| (sound.bytes.clone(), sound.is_join_point()));

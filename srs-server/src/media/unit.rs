@@ -90,21 +90,15 @@ fn default_track(tracks: flv_mux::Multitrack, payload: &[u8]) -> Option<flv_mux:
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use bytes::Bytes;
 
     use super::*;
 
     fn unit(kind: TagKind, body: &'static [u8]) -> Option<(Option<FourCc>, Role, Vec<u8>)> {
-        let frame = Frame {
-            kind,
-            time: Duration::ZERO,
-            timestamp: 0,
-            body: Bytes::from_static(body),
-            is_join_point: false,
-            config_slot: None,
-        };
+        let body = Bytes::from_static(body);
+        let frame = Frame::new(kind, Duration::ZERO, body, Instant::now());
         Unit::of(&frame).map(|unit| (unit.codec, unit.role, unit.data.to_vec()))
     }
 

@@ -1,6 +1,10 @@
 //! The wire forms: each message in ready bytes, made once per stream and sent to every viewer.
 
-use std::{borrow::Cow, marker::PhantomData, time::Duration};
+use std::{
+    borrow::Cow,
+    marker::PhantomData,
+    time::{Duration, Instant},
+};
 
 use bytes::{Bytes, BytesMut};
 use flv_mux::TagKind;
@@ -26,6 +30,8 @@ pub struct Wire<F> {
     pub bytes: Bytes,
     /// What the frame was.
     pub kind: TagKind,
+    /// When the frame was read from the publisher's socket.
+    pub read_at: Instant,
     time: Duration,
     is_join_point: bool,
     config_slot: Option<Slot>,
@@ -45,8 +51,8 @@ pub struct Flv;
 impl<F> Wire<F> {
     /// What `frame` becomes in a form without configuration of its own.
     pub(super) fn new(bytes: Bytes, frame: &Frame, is_join_point: bool) -> Self {
-        let &Frame { kind, time, .. } = frame;
-        Self { bytes, kind, time, is_join_point, config_slot: None, form: PhantomData }
+        let &Frame { kind, read_at, time, .. } = frame;
+        Self { bytes, kind, read_at, time, is_join_point, config_slot: None, form: PhantomData }
     }
 
     /// The same in other bytes.
@@ -157,6 +163,7 @@ impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
         out.push(Wire {
             bytes: self.slab.split().freeze(),
             kind: frame.kind,
+            read_at: frame.read_at,
             time: frame.time,
             is_join_point: frame.is_join_point || (is_audio && self.has_no_video),
             config_slot: frame.config_slot,
@@ -221,7 +228,7 @@ mod tests {
         let mut out = Output::new();
         for &(kind, body, is_join_point) in frames {
             let (time, body) = (Duration::ZERO, Bytes::from_static(body));
-            let frame = Frame { kind, time, timestamp: 0, body, is_join_point, config_slot: None };
+            let frame = Frame { is_join_point, ..Frame::new(kind, time, body, Instant::now()) };
             encoder.push(TrackId::default(), &frame, &mut out).unwrap();
         }
         out.drain().map(|message| message.is_join_point).collect()

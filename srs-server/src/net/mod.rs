@@ -3,11 +3,13 @@
 mod guard;
 mod listen;
 mod messages;
+mod residence;
 mod shard;
 mod transport;
 
 pub use guard::{Guarded, Link};
 pub use listen::{BindError, Bound, bind, prepare};
 pub use messages::{Written, poll_write_messages};
+pub use residence::{BOUNDS, Residence, Sum, Way};
 pub use shard::{Shard, Shards};
 pub use transport::Transport;

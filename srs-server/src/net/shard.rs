@@ -20,6 +20,8 @@ use tokio::{
 };
 use tracing::{Instrument, Span};
 
+use super::Residence;
+
 /// The greatest window that automatic merging reaches, as SRS's `mw_latency`.
 const MAX_WINDOW: Duration = Duration::from_millis(350);
 /// How often a shard looks at its load.
@@ -30,6 +32,8 @@ const LOAD_INTERVAL: Duration = Duration::from_millis(250);
 pub struct Shard {
     /// Wakes the shard's readers.
     pub group: WakeGroup,
+    /// How long messages stay before they are written here.
+    pub residence: Arc<Residence>,
     runtime: Handle,
     connections: Arc<AtomicUsize>,
 }
@@ -77,6 +81,11 @@ impl Shards {
         self.shards.iter().map(|shard| shard.connections.load(Relaxed)).sum()
     }
 
+    /// What each shard counts of the time that messages stay.
+    pub fn residences(&self) -> Vec<Arc<Residence>> {
+        self.shards.iter().map(|shard| shard.residence.clone()).collect()
+    }
+
     /// The thread for connections that have no media.
     pub fn api(&self) -> &Shard {
         &self.api
@@ -97,7 +106,12 @@ impl Shard {
     /// The thread that this is called on, for tests without any other.
     #[cfg(test)]
     pub(crate) fn here() -> Self {
-        Self { group: WakeGroup::new(), runtime: Handle::current(), connections: Arc::default() }
+        Self {
+            group: WakeGroup::new(),
+            residence: Arc::default(),
+            runtime: Handle::current(),
+            connections: Arc::default(),
+        }
     }
 
     /// Starts a thread that runs until `stop` is told.
@@ -109,6 +123,7 @@ impl Shard {
         let group = WakeGroup::new();
         let shard = Self {
             group: group.clone(),
+            residence: Arc::default(),
             runtime: runtime.handle().clone(),
             connections: Arc::default(),
         };

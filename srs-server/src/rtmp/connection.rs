@@ -31,7 +31,7 @@ use crate::{
     hooks::HookSession,
     live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
     media::Codecs,
-    net::{Guarded, Transport, poll_write_messages},
+    net::{Guarded, Transport, Way, poll_write_messages},
     server::{Peer, Shared},
 };
 
@@ -216,6 +216,9 @@ impl<S: Transport> Connection<S> {
             }
             let messages = batch.iter().take(within).map(|message| Some(&message.bytes));
             let written = ready!(poll_write_messages(&mut self.socket, cx, messages))?;
+            if playing.is_live {
+                self.peer.shard.residence.record_oldest(Way::RtmpToRtmp, &batch);
+            }
             drop(batch);
             self.session.record_sent(written.bytes);
             self.rest = written.rest;

@@ -3,7 +3,7 @@
 use std::{
     any::type_name,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -42,6 +42,8 @@ pub(super) struct Playing {
     _told: Told,
     /// Whether the socket's send buffer was fitted to the stream.
     is_fitted: bool,
+    /// Whether it has all there was when it came: from there on what it gets is new.
+    pub(super) is_live: bool,
 }
 
 impl Playing {
@@ -75,6 +77,7 @@ impl Playing {
             vhost,
             _told: told,
             is_fitted: false,
+            is_live: false,
         })
     }
 
@@ -107,8 +110,11 @@ impl Playing {
         cx: &mut Context<'_>,
         shared: &Shared,
     ) -> Poll<Result<Batch<RtmpMessage>, ConnectionError>> {
-        let batch =
-            ready!(self.reader.poll_batch(cx, BATCH)).map_err(ConnectionError::PlayEnded)?;
+        let Poll::Ready(batch) = self.reader.poll_batch(cx, BATCH) else {
+            self.is_live = true;
+            return Poll::Pending;
+        };
+        let batch = batch.map_err(ConnectionError::PlayEnded)?;
         if !self.is_fitted {
             self.is_fitted = self.client.fit_send_buffer(shared.tuning.send_buffer);
         }

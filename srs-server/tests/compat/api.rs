@@ -185,6 +185,38 @@ fn api_demands_basic_auth() {
     assert_eq!(status(&get(open.api, "/api/v1/streams")), "200");
 }
 
+/// The classes of a histogram hold every write once: by RTMP and by HTTP.
+#[test]
+fn metrics_tell_how_long_messages_stay() {
+    let server = TestServer::start();
+    let _publisher = Ffmpeg::publish_forever(&clip(Clip::Avc), &server.rtmp_url("a"));
+    server.wait_for_client("a", "fmle-publish");
+    let mut player = RtmpClient::play(&server.rtmp_url("a"));
+    let _flv = Ffmpeg::record(&server.flv_url("a"));
+    server.wait_for_client("a", "flv-play");
+    let messages = player.collect(Duration::from_secs(3)).len();
+    let answer = get(server.api, "/metrics");
+    assert!(answer.contains("# TYPE srs_residence_seconds histogram\n"), "{answer}");
+    for to in ["rtmp", "http"] {
+        let value = |what: &str, also: &str| -> f64 {
+            let start = format!("srs_residence_seconds_{what}{{");
+            let labels = ["from=\"rtmp\"".to_owned(), format!("to=\"{to}\""), also.to_owned()];
+            let is_it = |line: &&str| {
+                line.starts_with(&start) && labels.iter().all(|label| line.contains(label))
+            };
+            let line = answer.lines().find(is_it);
+            let line = line.unwrap_or_else(|| panic!("no {what} to {to} {also}: {answer}"));
+            line.rsplit(' ').next().unwrap().parse().unwrap()
+        };
+        let (count, sum) = (value("count", ""), value("sum", ""));
+        // At most a write per message, and more than a few of them.
+        assert!((10.0..=messages as f64 + 200.0).contains(&count), "{to}: {count} of {messages}");
+        assert!(sum > 0.0 && sum / count < 1.0, "{to}: {sum} s in {count} writes");
+        assert_eq!(value("bucket", "le=\"+Inf\""), count, "{to}");
+        assert!(value("bucket", "le=\"0.0001\"") <= value("bucket", "le=\"1.0\""), "{to}");
+    }
+}
+
 #[test]
 fn exporter_serves_metrics() {
     let [port] = free_ports();

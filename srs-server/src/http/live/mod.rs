@@ -20,7 +20,11 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 pub(super) use self::player::Play;
-use self::{flv_header::FlvHeader, format::Format, player::Player};
+use self::{
+    flv_header::FlvHeader,
+    format::Format,
+    player::{Player, Viewer},
+};
 use super::{Connection, handover::Handover, media::Target};
 use crate::{
     hooks::{ConnectionFacts, HookSession, StreamFacts, Told},
@@ -114,20 +118,24 @@ impl Asked {
         let options = self.options(is_chunked);
         let header = FlvHeader::new(&self.vhost.settings.http_remux);
         let (hub, key, group) = (&shared.hub, &self.key, Some(&connection.group));
-        let client = || self.join(shared, &connection, stream);
+        let viewer = || Viewer {
+            client: self.join(shared, &connection, stream),
+            _allowed: allowed,
+            residence: connection.residence.clone(),
+        };
         let handover = match self.format {
             Format::Flv => hub.subscribe(key, options, group).map(|reader| {
-                self.player::<Flv>(reader, Some(header), is_chunked, client(), allowed, shared)
+                self.player::<Flv>(reader, Some(header), is_chunked, viewer(), shared)
             }),
-            Format::Ts => hub.subscribe(key, options, group).map(|reader| {
-                self.player::<Ts>(reader, None, is_chunked, client(), allowed, shared)
-            }),
-            Format::Aac => hub.subscribe(key, options, group).map(|reader| {
-                self.player::<Aac>(reader, None, is_chunked, client(), allowed, shared)
-            }),
-            Format::Mp3 => hub.subscribe(key, options, group).map(|reader| {
-                self.player::<Mp3>(reader, None, is_chunked, client(), allowed, shared)
-            }),
+            Format::Ts => hub
+                .subscribe(key, options, group)
+                .map(|reader| self.player::<Ts>(reader, None, is_chunked, viewer(), shared)),
+            Format::Aac => hub
+                .subscribe(key, options, group)
+                .map(|reader| self.player::<Aac>(reader, None, is_chunked, viewer(), shared)),
+            Format::Mp3 => hub
+                .subscribe(key, options, group)
+                .map(|reader| self.player::<Mp3>(reader, None, is_chunked, viewer(), shared)),
         };
         match handover {
             Ok(handover) => (Extension(handover), self.response(Body::empty())).into_response(),
@@ -161,12 +169,11 @@ impl Asked {
         reader: Reader<Wire<F>>,
         header: Option<FlvHeader>,
         is_chunked: bool,
-        client: ClientGuard,
-        allowed: Allowed,
+        viewer: Viewer,
         shared: &Arc<Shared>,
     ) -> Handover {
         let format = self.format;
-        Handover::new(Player::new(reader, format, header, is_chunked, client, allowed, shared))
+        Handover::new(Player::new(reader, format, header, is_chunked, viewer, shared))
     }
 
     fn response(&self, body: Body) -> Response {

@@ -23,7 +23,7 @@ use super::{Allowed, FlvHeader, Format};
 use crate::{
     live::ClientGuard,
     media::{LAST_CHUNK, Wire, put_chunk},
-    net::poll_write_messages,
+    net::{Residence, Way, poll_write_messages},
     server::Shared,
 };
 
@@ -49,6 +49,13 @@ pub(in crate::http) trait Play: Send {
 /// The socket of a player.
 pub(in crate::http) type Socket<'a> = dyn AsyncWrite + Unpin + Send + 'a;
 
+/// Who plays, for as long as the response goes on.
+pub(super) struct Viewer {
+    pub(super) client: ClientGuard,
+    pub(super) _allowed: Allowed,
+    pub(super) residence: Arc<Residence>,
+}
+
 /// A player of a stream in the form `F`.
 pub(super) struct Player<F: Send + Sync + 'static> {
     reader: Reader<Wire<F>>,
@@ -57,10 +64,11 @@ pub(super) struct Player<F: Send + Sync + 'static> {
     header: Option<FlvHeader>,
     /// Whether the response is in chunks.
     is_chunked: bool,
-    client: ClientGuard,
-    _allowed: Allowed,
+    viewer: Viewer,
     /// Whether the socket's send buffer was fitted to the stream.
     is_fitted: bool,
+    /// Whether it has all there was when it came: from there on what it gets is new.
+    is_live: bool,
     shared: Arc<Shared>,
     /// What goes before anything else: the head, the rest of a message.
     rest: Bytes,
@@ -88,8 +96,7 @@ impl<F: Send + Sync + 'static> Player<F> {
         format: Format,
         header: Option<FlvHeader>,
         is_chunked: bool,
-        client: ClientGuard,
-        allowed: Allowed,
+        viewer: Viewer,
         shared: &Arc<Shared>,
     ) -> Self {
         let waiting = Waiting { watch: interval(WATCH), held: Vec::new(), bytes: 0 };
@@ -98,9 +105,9 @@ impl<F: Send + Sync + 'static> Player<F> {
             format,
             header,
             is_chunked,
-            client,
-            _allowed: allowed,
+            viewer,
             is_fitted: false,
+            is_live: false,
             shared: shared.clone(),
             rest: Bytes::new(),
             state: State::Waiting(Box::new(waiting)),
@@ -109,7 +116,7 @@ impl<F: Send + Sync + 'static> Player<F> {
 
     /// Why nothing of the stream can go out, as it is published now.
     fn refused(&self) -> Option<String> {
-        let stream = &self.client.stream;
+        let stream = &self.viewer.client.stream;
         // What a publisher had who is gone says nothing of the next.
         let is_live = self.shared.hub.stream(&stream.key).is_some_and(|stats| stats.is_active());
         is_live.then(|| self.format.refuses(&stream.media)).flatten()
@@ -124,7 +131,7 @@ impl<F: Send + Sync + 'static> Player<F> {
                 is_due = true;
             }
             if is_due && let Some(why) = self.refused() {
-                info!(stream = %self.client.stream.key, "http play ended: {why}");
+                info!(stream = %self.viewer.client.stream.key, "http play ended: {why}");
                 self.end();
                 continue;
             }
@@ -132,7 +139,7 @@ impl<F: Send + Sync + 'static> Player<F> {
             let batch = match ready!(self.reader.poll_batch(cx, BATCH)) {
                 Ok(batch) => batch,
                 Err(end) => {
-                    info!(stream = %self.client.stream.key, "http play ended: {end}");
+                    info!(stream = %self.viewer.client.stream.key, "http play ended: {end}");
                     // A stream that was too short to show what it has goes out all the same.
                     if !waiting.held.is_empty() {
                         self.decide(true);
@@ -155,7 +162,9 @@ impl<F: Send + Sync + 'static> Player<F> {
         let State::Waiting(waiting) = &mut self.state else { return };
         let mut out = BytesMut::new();
         if let Some(header) = &mut self.header {
-            let Some(bytes) = header.decide(&self.client.stream.media, is_late) else { return };
+            let Some(bytes) = header.decide(&self.viewer.client.stream.media, is_late) else {
+                return;
+            };
             match self.is_chunked {
                 true => put_chunk(&bytes, &mut out),
                 false => out.extend_from_slice(&bytes),
@@ -196,16 +205,20 @@ impl<F: Send + Sync + 'static> Player<F> {
 
     /// Writes once what the ring has.
     fn poll_once(&mut self, socket: &mut Socket<'_>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let batch = match ready!(self.reader.poll_batch(cx, BATCH)) {
-            Ok(batch) => batch,
-            Err(end) => {
-                info!(stream = %self.client.stream.key, "http play ended: {end}");
+        let batch = match self.reader.poll_batch(cx, BATCH) {
+            Poll::Ready(Ok(batch)) => batch,
+            Poll::Ready(Err(end)) => {
+                info!(stream = %self.viewer.client.stream.key, "http play ended: {end}");
                 self.end();
                 return Poll::Ready(Ok(()));
             }
+            Poll::Pending => {
+                self.is_live = true;
+                return Poll::Pending;
+            }
         };
         if !self.is_fitted {
-            self.is_fitted = self.client.fit_send_buffer(self.shared.tuning.send_buffer);
+            self.is_fitted = self.viewer.client.fit_send_buffer(self.shared.tuning.send_buffer);
         }
         if let Some(lost) = batch.gap() {
             warn!("the player is too slow: {} messages lost", lost.items);
@@ -216,6 +229,9 @@ impl<F: Send + Sync + 'static> Player<F> {
             is_admitted.then_some(&message.bytes)
         });
         let written = ready!(poll_write_messages(socket, cx, admitted))?;
+        if self.is_live {
+            self.viewer.residence.record_oldest(Way::RtmpToHttp, &batch);
+        }
         drop(batch);
         self.reader.advance(written.messages);
         self.rest = written.rest;

@@ -181,6 +181,8 @@ fn times(time: Duration, composition_time: i32) -> Times {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     const AVC: &[u8] =
@@ -194,14 +196,10 @@ mod tests {
 
     fn frame(ms: u64, body: &'static [u8]) -> Frame {
         let is_video = body[0] & 0x0f == 7 || body.starts_with(b"\x91");
-        Frame {
-            kind: if is_video { TagKind::Video } else { TagKind::Audio },
-            time: Duration::from_millis(ms),
-            timestamp: 0,
-            body: Bytes::from_static(body),
-            is_join_point: body == KEY,
-            config_slot: None,
-        }
+        let kind = if is_video { TagKind::Video } else { TagKind::Audio };
+        let (time, now) = (Duration::from_millis(ms), Instant::now());
+        let made = Frame::new(kind, time, Bytes::from_static(body), now);
+        Frame { is_join_point: body == KEY, ..made }
     }
 
     fn push(encoder: &mut TsEncoder, frame: &Frame) -> Vec<TsUnit> {
