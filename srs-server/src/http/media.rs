@@ -21,7 +21,7 @@ pub(super) struct Target {
     pub(super) vhost: Option<Arc<Vhost>>,
     /// The host as the client named it, without port.
     pub(super) host: String,
-    /// The `Host` header.
+    /// The host as the client named it, with its port.
     authority: String,
     /// The query, with its mark.
     query: String,
@@ -39,7 +39,11 @@ impl Target {
         let mut target = Self {
             vhost: None,
             host: String::new(),
-            authority: text(header::HOST),
+            // An address with a host counts more than the header (RFC 9112, 3.2.2).
+            authority: match request.uri().authority() {
+                Some(authority) => authority.to_string(),
+                None => text(header::HOST),
+            },
             query,
             page_url: text(header::REFERER),
         };

@@ -49,6 +49,9 @@ fn http_remux_mounts() {
     is("localhost", "/live/a.mp3?vhost=host.example", Some("audio/mpeg"));
     is("off.example", "/live/a.flv", None);
     is("gone.example", "/live/a.flv", None);
+    // As proxies are asked: the address names the host, whatever the header says.
+    is("localhost", "http://ts.example/live/a.ts", Some("video/MP2T"));
+    is("ts.example", "http://localhost:80/live/a.ts", None);
 }
 
 /// A mount without `[app]` finds the stream in whatever app it is.

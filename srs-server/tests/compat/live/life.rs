@@ -101,8 +101,11 @@ fn a_publisher_that_is_kicked_ends_its_stream() {
     let mut publisher = RtmpClient::publish(&url(&server, "grace.example", "a"));
     send_thirty(&mut publisher);
     wait_for_frames(&server, "a", 30);
+    let kicked = Instant::now();
     server.kick(&server.wait_for_client("a", "fmle-publish"));
     assert_eq!(flv.join().unwrap().len(), 13 + 30 * 115);
+    // The grace ends it too.
+    assert!(kicked.elapsed() < Duration::from_secs(45), "{:?}", kicked.elapsed());
 }
 
 /// The same stream in two vhosts is two streams, each with its vhost's settings, at one time.
