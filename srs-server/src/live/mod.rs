@@ -1,11 +1,13 @@
 //! Who is here: the clients and streams that the API shows.
 
+mod access;
 mod clients;
 mod meter;
 mod rate;
 mod streams;
 mod vhosts;
 
+pub use access::{AccessError, check_access};
 pub use clients::{Client, ClientGuard, ClientKind, Clients, Identity};
 pub use meter::Meter;
 pub use rate::Rate;

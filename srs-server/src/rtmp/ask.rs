@@ -9,12 +9,13 @@ use std::{
 };
 
 use rtmp_proto::{Connect, MessageStreamId};
+use srs_config::Action;
 use tokio::{io::AsyncWrite, time::interval};
 
 use super::{Asked, ConnectionError, connection::Connection, play::Playing, publish::Publishing};
 use crate::{
     hooks::{ConnectionFacts, HookError, HookSession, StreamFacts},
-    live::Vhost,
+    live::{AccessError, Vhost, check_access},
     net::Transport,
 };
 
@@ -45,6 +46,7 @@ impl<S: Transport> Connection<S> {
         msid: MessageStreamId,
     ) -> Result<(), ConnectionError> {
         let asked = self.resolve(stream_name)?;
+        self.check_access(&asked, Action::Publish)?;
         // Hook servers would take the end of a publish that was bound to fail for the stream's.
         let _claim = Publishing::claim(self, &asked)?;
         let facts = self.facts_of(&asked);
@@ -62,11 +64,19 @@ impl<S: Transport> Connection<S> {
         duration: f64,
     ) -> Result<(), ConnectionError> {
         let asked = self.resolve(stream_name)?;
+        self.check_access(&asked, Action::Play)?;
         let facts = self.facts_of(&asked);
         let question = self.hooks(&asked.vhost, facts.clone()).await?.play(facts);
         let told = self.answer(question).await?;
         self.playing = Some(Box::new(Playing::begin(self, asked, msid, duration, told)?));
         Ok(())
+    }
+
+    /// Whether the vhost's own rules allow it.
+    fn check_access(&self, asked: &Asked, action: Action) -> Result<(), AccessError> {
+        let page_url = self.connect.as_ref().map_or("", |connect| &connect.page_url);
+        let ip = self.peer.address.ip().to_canonical();
+        check_access(&asked.vhost.settings, action, ip, page_url)
     }
 
     /// The hook servers of a vhost, once they allow the connection.

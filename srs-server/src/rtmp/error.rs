@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use rtmp_proto::{SessionError, url::UrlError};
 use stream_hub::{PublishError, ReadEnd, StreamKey, SubscribeError};
 
-use crate::hooks::HookError;
+use crate::{hooks::HookError, live::AccessError};
 
 /// Why an RTMP connection ended.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum ConnectionError {
     /// The vhost that the client means isn't there, nor is a default one.
     #[error("no vhost {0}")]
     NoVhost(String),
+    /// The vhost's rules don't allow it.
+    #[error("{0}")]
+    Access(#[from] AccessError),
     /// A hook server didn't allow it.
     #[error("denied by a hook server: {0}")]
     Denied(#[from] HookError),
@@ -64,6 +67,7 @@ impl ConnectionError {
             Self::PublishRefused(_, PublishError::Busy { .. }) => Some(1028),
             Self::NoVhost(_) => Some(2014),
             Self::Address(UrlError::EmptyStream) => Some(2051),
+            Self::Access(error) => Some(error.code()),
             Self::Denied(error) => Some(error.code()),
             _ => None,
         }
@@ -72,7 +76,7 @@ impl ConnectionError {
     /// What the client is told: who denied it, and how, is none of its business.
     pub(super) fn told(&self) -> String {
         match self {
-            Self::Denied(_) => "denied".to_owned(),
+            Self::Access(_) | Self::Denied(_) => "denied".to_owned(),
             error => error.to_string(),
         }
     }

@@ -51,7 +51,8 @@ impl RtmpClient {
         Self::open_with(config)
     }
 
-    fn open_with(config: ClientConfig) -> Result<Self, String> {
+    /// As [`RtmpClient::open`], with all that a client may say of itself.
+    pub(crate) fn open_with(config: ClientConfig) -> Result<Self, String> {
         let url = &config.url;
         let socket = TcpStream::connect(("127.0.0.1", url.port)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();

@@ -15,6 +15,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body::Frame;
+use srs_config::Action;
 use stream_hub::{OnUnpublish, Reader, Start, StreamKey, SubscribeOptions, Variant};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -28,7 +29,7 @@ use self::{
 use super::{Connection, handover::Handover, media::Target};
 use crate::{
     hooks::{ConnectionFacts, HookSession, StreamFacts, Told},
-    live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
+    live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost, check_access},
     media::{Aac, Flv, Mp3, Ts, Wire, chunked},
     rtmp::read_options,
     server::Shared,
@@ -107,6 +108,11 @@ impl Asked {
             && let Some(why) = self.format.refuses(&stream.media)
         {
             return (StatusCode::NOT_FOUND, format!("{why}\n")).into_response();
+        }
+        let settings = &self.vhost.settings;
+        if let Err(error) = check_access(settings, Action::Play, connection.ip, &self.page_url) {
+            warn!(stream = %self.key, code = error.code(), "http play denied: {error}");
+            return (StatusCode::FORBIDDEN, "denied\n").into_response();
         }
         let allowed = match self.ask(shared, &connection, &stream).await {
             Ok(allowed) => allowed,
