@@ -7,13 +7,17 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
+use tracing::warn;
 
 use super::{LiveStream, Meter, Rate};
 use crate::net::Link;
+
+/// How often one client's losses are told: its publisher's timestamps must not fill the log.
+const LOSSES_EVERY: Duration = Duration::from_secs(10);
 
 /// What a client does, with the names that SRS's API has for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,10 +85,45 @@ pub struct Client {
     /// What of its bytes the meters have.
     metered: Mutex<(u64, u64)>,
     close: Arc<Notify>,
-    rates: Mutex<(Rate, Rate)>,
+    rates: Mutex<Rates>,
+}
+
+#[derive(Debug)]
+struct Rates {
+    received: Rate,
+    sent: Rate,
+    /// Most clients lose nothing.
+    losses: Option<Box<Losses>>,
+}
+
+/// Messages that a client was too slow for.
+#[derive(Debug, Default)]
+struct Losses {
+    told: Option<Instant>,
+    untold: u64,
+}
+
+impl Losses {
+    /// Notes that messages are lost; how many there are to tell of, if it is time to.
+    fn note(&mut self, items: u64, now: Instant) -> Option<u64> {
+        self.untold += items;
+        let is_due = self.told.is_none_or(|told| now.duration_since(told) >= LOSSES_EVERY);
+        is_due.then(|| {
+            self.told = Some(now);
+            std::mem::take(&mut self.untold)
+        })
+    }
 }
 
 impl Client {
+    /// Notes that the client was too slow for some messages.
+    pub fn note_lost(&self, items: u64, now: Instant) {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lost) = rates.losses.get_or_insert_default().note(items, now) {
+            warn!("the player is too slow: {lost} messages lost");
+        }
+    }
+
     /// Closes the client's connection.
     pub fn kick(&self) {
         self.close.notify_one();
@@ -113,7 +152,7 @@ impl Client {
     /// Kilobits per second received and sent over the last 30 s.
     pub fn kbps(&self, now: Instant) -> (u64, u64) {
         let rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        (rates.0.kbps(now, self.received()), rates.1.kbps(now, self.sent()))
+        (rates.received.kbps(now, self.received()), rates.sent.kbps(now, self.sent()))
     }
 
     /// Brings what it received and sent meanwhile into the meters.
@@ -130,8 +169,8 @@ impl Client {
 
     fn sample(&self, now: Instant) {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        rates.0.sample(now, self.received());
-        rates.1.sample(now, self.sent());
+        rates.received.sample(now, self.received());
+        rates.sent.sample(now, self.sent());
     }
 }
 
@@ -179,7 +218,11 @@ impl Clients {
             link,
             metered: Mutex::default(),
             close,
-            rates: Mutex::new((Rate::new(now), Rate::new(now))),
+            rates: Mutex::new(Rates {
+                received: Rate::new(now),
+                sent: Rate::new(now),
+                losses: None,
+            }),
         });
         for meter in [&self.0.meter, &client.stream.vhost.meter, &client.stream.meter] {
             meter.joined();
@@ -345,6 +388,15 @@ mod tests {
         streams.retain(|_| false);
         assert_eq!((streams.count(), streams.page(0, 9).len()), (0, 0));
         assert!(streams.find("a").is_none());
+    }
+
+    #[test]
+    fn losses_are_told_now_and_then() {
+        let (mut losses, start) = (Losses::default(), Instant::now());
+        let mut note = |items, seconds| losses.note(items, start + Duration::from_secs(seconds));
+        assert_eq!(note(7, 0), Some(7));
+        assert_eq!((note(1, 1), note(2, 9)), (None, None));
+        assert_eq!((note(3, 10), note(4, 19), note(5, 30)), (Some(6), None, Some(9)));
     }
 
     /// What a client brings in counts once, whether it is here or gone, however often one asks.

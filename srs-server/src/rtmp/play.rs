@@ -11,7 +11,8 @@ use rtmp_proto::MessageStreamId;
 use stream_hub::{
     Batch, Item, LaneStats, Reader, Start, StreamKey, SubscribeError, SubscribeOptions, Variant,
 };
-use tracing::{info, warn};
+use tokio::time::Instant;
+use tracing::info;
 
 use super::{Asked, ConnectionError, connection::Connection, read_options};
 use crate::{
@@ -119,7 +120,7 @@ impl Playing {
             self.is_fitted = self.client.fit_send_buffer(shared.tuning.send_buffer);
         }
         if let Some(lost) = batch.gap() {
-            warn!("the player is too slow: {} messages lost", lost.items);
+            self.client.note_lost(lost.items, Instant::now().into_std());
         }
         Poll::Ready(Ok(batch))
     }

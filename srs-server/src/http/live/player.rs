@@ -15,9 +15,9 @@ use flv_mux::TagKind;
 use stream_hub::Reader;
 use tokio::{
     io::AsyncWrite,
-    time::{Interval, interval},
+    time::{Instant, Interval, interval},
 };
-use tracing::{info, warn};
+use tracing::info;
 
 use super::{Allowed, FlvHeader, Format};
 use crate::{
@@ -221,7 +221,7 @@ impl<F: Send + Sync + 'static> Player<F> {
             self.is_fitted = self.viewer.client.fit_send_buffer(self.shared.tuning.send_buffer);
         }
         if let Some(lost) = batch.gap() {
-            warn!("the player is too slow: {} messages lost", lost.items);
+            self.viewer.client.note_lost(lost.items, Instant::now().into_std());
         }
         let header = self.header;
         let admitted = batch.iter().map(|message| {
