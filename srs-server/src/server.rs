@@ -128,6 +128,9 @@ impl Server {
         ports.tell();
         let Ports { rtmp, http, api, shared_api, exporter } = ports;
         let Settings { config, tuning, reload, .. } = settings;
+        if config.vhosts.is_empty() {
+            warn!("no vhost is configured: every client will be refused");
+        }
         let mut rng = tuning.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let shards = Arc::new(Shards::start(tuning.shards)?);
         let server_id = match &config.server_id {
