@@ -14,7 +14,7 @@ use crate::process;
 /// What a process ends with whose configuration has errors: what is left of SRS's 1023.
 const INVALID: u8 = 255;
 
-/// A live media server: RTMP in, RTMP and HTTP-FLV out.
+/// A live media server: RTMP in; RTMP, FLV and MPEG-TS over HTTP out.
 ///
 /// Without arguments everything useful is on: RTMP on port 1935, HTTP on 8080, the API on 1985.
 /// Each directive of the configuration has a variable of the environment, which lies over the
