@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tower::ServiceExt;
 
-use super::{Connection, WRITE_BUFFER, live::Play};
+use super::{Connection, WRITE_BUFFER, live::Play, rewind::Rewind};
 use crate::net::{Guarded, Transport};
 
 /// Most bytes of further requests that are kept while a stream is played.
@@ -46,7 +46,7 @@ pub(super) enum Next<S> {
     /// It is over, or has failed.
     Over(hyper::Result<()>),
     /// A player takes it over.
-    Play(Guarded<S>, Playing),
+    Play(Rewind<Guarded<S>>, Playing),
 }
 
 /// A player, and what its client asked for beside the stream.
@@ -63,7 +63,7 @@ struct HandedOver;
 
 /// Answers requests until a live stream is asked for, or the connection is over.
 pub(super) async fn requests<S: Transport>(
-    socket: Guarded<S>,
+    socket: Rewind<Guarded<S>>,
     connection: Connection,
     router: axum::Router,
     timeout: std::time::Duration,
@@ -115,9 +115,9 @@ pub(super) async fn requests<S: Transport>(
 /// # Errors
 /// The socket's.
 pub(super) async fn play<S: Transport>(
-    mut socket: Guarded<S>,
+    mut socket: Rewind<Guarded<S>>,
     mut playing: Playing,
-) -> io::Result<Option<Guarded<S>>> {
+) -> io::Result<Option<Rewind<Guarded<S>>>> {
     let mut unread = BytesMut::new();
     let is_whole = poll_fn(|cx| {
         if let Poll::Ready(result) = playing.player.poll_play(&mut socket, cx) {
@@ -137,7 +137,7 @@ pub(super) async fn play<S: Transport>(
 
 /// Ready when the client sends no more; what it sends until then is kept.
 fn poll_closed<S: Transport>(
-    socket: &mut Guarded<S>,
+    socket: &mut Rewind<Guarded<S>>,
     unread: &mut BytesMut,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {

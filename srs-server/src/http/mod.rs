@@ -7,6 +7,7 @@ mod handover;
 mod live;
 mod media;
 mod metrics;
+mod rewind;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -16,7 +17,10 @@ use tokio::{select, sync::Notify};
 use tower::ServiceExt;
 use tracing::{debug, info};
 
-use self::handover::{Next, play, requests};
+use self::{
+    handover::{Next, play, requests},
+    rewind::Rewind,
+};
 use crate::{
     net::{Guarded, Link, Residence, Transport},
     server::{Peer, Shared},
@@ -49,7 +53,7 @@ struct Connection {
 
 /// Serves one connection until it ends.
 pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, router: Router) {
-    let mut socket = Guarded::new(socket, shared.tuning.write_timeout);
+    let socket = Guarded::new(socket, shared.tuning.write_timeout);
     let connection = Connection {
         id: peer.id,
         ip: peer.address.ip().to_canonical(),
@@ -58,6 +62,7 @@ pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, rou
         residence: peer.shard.residence,
         close: Arc::default(),
     };
+    let mut socket = Rewind::new(socket);
     let (close, timeout) = (connection.close.clone(), shared.tuning.request_timeout);
     let run = async {
         loop {

@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep_until},
@@ -66,8 +65,6 @@ pub struct Guarded<S> {
     /// The size last asked of the socket; 0 is what it came with.
     send_buffer: usize,
     is_coalescing: bool,
-    /// What was read and not used: it is read again, first.
-    unread: Bytes,
     write_timeout: Duration,
     blocked: Option<Pin<Box<Sleep>>>,
 }
@@ -80,15 +77,9 @@ impl<S> Guarded<S> {
             link: Arc::default(),
             send_buffer: 0,
             is_coalescing: false,
-            unread: Bytes::new(),
             write_timeout,
             blocked: None,
         }
-    }
-
-    /// Has `bytes`, which were read, read again, before anything else.
-    pub fn put_back(&mut self, bytes: Bytes) {
-        self.unread = bytes;
     }
 
     /// What others see of the connection.
@@ -129,11 +120,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !self.unread.is_empty() {
-            let len = self.unread.len().min(buf.remaining());
-            buf.put_slice(&self.unread.split_to(len));
-            return Poll::Ready(Ok(()));
-        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
         self.link.received.fetch_add((buf.filled().len() - before) as u64, Relaxed);
