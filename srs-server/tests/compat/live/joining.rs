@@ -81,13 +81,14 @@ fn queue_length_bounds_the_lag() {
     }
     let [short, long] = &seen[..] else { unreachable!() };
     assert_eq!(*long, Vec::from_iter(0..FRAMES));
-    // Whole groups of pictures are gone, and what is left goes on at a keyframe.
+    // Whole groups of pictures are gone, and what is left goes on at a keyframe; once or more
+    // often, since the kernel may take some more in between.
     let gaps: Vec<_> =
         short.windows(2).filter(|pair| pair[1] != pair[0] + 1).map(|pair| pair[1]).collect();
-    assert_eq!(gaps.len(), 1, "{short:?}");
-    assert_eq!(gaps[0] % 25, 0, "{short:?}");
+    assert!(gaps.iter().all(|number| number % 25 == 0), "{short:?}");
     // Two seconds are 50 frames.
-    assert!(FRAMES - gaps[0] <= 75, "{short:?}");
+    let last = *gaps.last().expect("a gap");
+    assert!(FRAMES - last <= 75, "{short:?}");
     server.wait_for_log("the player is too slow");
 }
 
