@@ -19,6 +19,9 @@ use crate::net::Link;
 /// How often one client's losses are told: its publisher's timestamps must not fill the log.
 const LOSSES_EVERY: Duration = Duration::from_secs(10);
 
+/// How old the numbers of the API may be.
+const MAX_AGE: Duration = Duration::from_millis(200);
+
 /// What a client does, with the names that SRS's API has for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -279,8 +282,8 @@ impl Clients {
 
     /// Brings all meters up to date: of streams, vhosts and the server.
     ///
-    /// However often it is called, it takes a twentieth of one thread's time at most; called too
-    /// soon again it leaves the meters as they are.
+    /// However often it is called, it takes a twentieth of one thread's time at most, or once in
+    /// 200 ms; called too soon again it leaves the meters as they are.
     pub fn refresh(&self) {
         let mut list = self.lock();
         let began = Instant::now();
@@ -288,7 +291,8 @@ impl Clients {
             for client in list.clients.values() {
                 client.meter(&self.0.meter);
             }
-            list.due = Some(began + began.elapsed() * 20);
+            // A thread that lost its core meanwhile took no time of it.
+            list.due = Some(began + (began.elapsed() * 20).min(MAX_AGE));
         }
     }
 

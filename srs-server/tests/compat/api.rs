@@ -228,6 +228,8 @@ fn exporter_serves_metrics() {
     server.wait_for_client("a", "fmle-publish");
     let received: usize =
         player.collect(Duration::from_secs(1)).iter().map(|(_, _, payload)| payload.len()).sum();
+    // The numbers may be 200 ms old.
+    std::thread::sleep(Duration::from_millis(300));
     let answer = get(port, "/metrics");
     assert_eq!(status(&answer), "200");
     assert!(answer.contains("content-type: text/plain; charset=utf-8\r\n"), "{answer}");

@@ -76,6 +76,8 @@ fn numbers_are_those_of_the_process_and_its_streams() {
     server.wait_for_client("a", "flv-play");
     let bytes: usize =
         player.collect(Duration::from_secs(4)).iter().map(|(_, _, payload)| payload.len()).sum();
+    // The numbers may be 200 ms old.
+    std::thread::sleep(Duration::from_millis(300));
     let stream = server.api("streams")["streams"][0].clone();
     let vhost = server.api("vhosts")["vhosts"][0].clone();
     let summaries = server.api("summaries")["data"].clone();
