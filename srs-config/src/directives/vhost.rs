@@ -143,6 +143,8 @@ impl Vhost {
     pub fn zero_config() -> Self {
         let mut vhost = Self { tcp_nodelay: true, ..Self::default() };
         vhost.play.mw_latency = None;
+        // Whoever sets a window then gets that window, however few messages there are.
+        vhost.play.mw_msgs = Some(0);
         vhost.publish.takeover = text("same");
         vhost.publish.grace = ms(3_000);
         vhost.http_remux.enabled = true;

@@ -91,6 +91,20 @@ mod tests {
     use super::*;
     use crate::{config::Settings, net::Shard, server::Server};
 
+    #[test]
+    fn a_window_waits_for_more_messages_in_the_profile_of_srs_alone() {
+        let options = |mut settings: srs_config::Vhost| {
+            settings.play.mw_latency = Some(Duration::from_millis(40));
+            let (id, name, meter) = Default::default();
+            read_options(&Vhost { id, name, settings, meter })
+        };
+        let window = Window::Fixed(Duration::from_millis(40));
+        let zero = options(srs_config::Vhost::zero_config());
+        assert_eq!((zero.window, zero.min_items), (window, 0));
+        let srs = options(srs_config::Vhost::default());
+        assert_eq!((srs.window, srs.min_items), (window, MW_MSGS));
+    }
+
     /// What a viewer costs in memory, beside its kernel buffers: its task, its connection and its
     /// place in the list of clients. There are thousands of them.
     #[test]
