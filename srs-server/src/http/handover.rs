@@ -16,6 +16,7 @@ use axum::{
     response::Response,
 };
 use bytes::{BufMut, Bytes, BytesMut};
+use http_body::Body as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
@@ -76,7 +77,9 @@ pub(super) async fn requests<S: Transport>(
         let (router, slot) = (router.clone(), slot.clone());
         Box::pin(async move {
             let version = request.version();
-            let is_closing = closes(request.headers().get(header::CONNECTION));
+            // What is left of a request's body must not be taken for the next request.
+            let is_closing = closes(request.headers().get(header::CONNECTION))
+                || !request.body().is_end_stream();
             let response = router.oneshot(request).await.unwrap_or_else(|e| match e {});
             let player = response.extensions().get::<Handover>().and_then(Handover::take);
             let Some(mut player) = player else { return Ok(response) };
@@ -135,7 +138,8 @@ pub(super) async fn play<S: Transport>(
     Ok(None)
 }
 
-/// Ready when the client sends no more; what it sends until then is kept.
+/// Ready when the client sends no more, or more than is kept for it: were it read no further, it
+/// could leave unnoticed.
 fn poll_closed<S: Transport>(
     socket: &mut Rewind<Guarded<S>>,
     unread: &mut BytesMut,
@@ -150,7 +154,7 @@ fn poll_closed<S: Transport>(
             Poll::Pending => return Poll::Pending,
         }
     }
-    Poll::Pending
+    Poll::Ready(Ok(()))
 }
 
 /// Whether a `Connection` header asks for the connection to be closed.

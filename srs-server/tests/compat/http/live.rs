@@ -149,6 +149,38 @@ fn a_connection_goes_on_behind_a_stream_that_ended() {
     );
 }
 
+/// A player that waits, and asks for more and more meanwhile, is no longer kept: where it was read
+/// no further, it could leave unnoticed.
+#[test]
+fn a_waiting_player_that_floods_is_closed() {
+    let server = TestServer::configured("");
+    let mut socket = send(server.http, "GET /live/a.flv HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    server.wait_for_client("a", "flv-play");
+    socket.write_all(&[b'x'; 8 * 1024]).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(server.clients("a", "flv-play").len(), 1, "so much is kept");
+    // It may be closed in the middle of this.
+    let _ = socket.write_all(&[b'x'; 32 * 1024]);
+    wait_for("the player gone", Duration::from_secs(5), || {
+        server.clients("a", "flv-play").is_empty().then_some(())
+    });
+}
+
+/// What is left of a request's body is not taken for the next request.
+#[test]
+fn a_request_with_a_body_is_the_last_of_its_connection() {
+    let server = TestServer::configured("");
+    let head = |lines: &str| {
+        let request = format!("GET /live/a.flv HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n");
+        let mut socket = send(server.http, &request);
+        let mut head = vec![0; 2048];
+        let len = socket.read(&mut head).unwrap();
+        String::from_utf8_lossy(&head[..len]).into_owned()
+    };
+    assert!(!head("").contains("connection: close"));
+    assert!(head("Content-Length: 9\r\n").contains("connection: close"));
+}
+
 /// An old client gets the bytes as they are, and the connection's end as theirs.
 #[test]
 fn clients_of_http_1_0_get_no_chunks() {
