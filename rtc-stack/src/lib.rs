@@ -18,6 +18,8 @@
     )
 )]
 
+mod codec;
 mod ids;
 
+pub use codec::{Codec, CodecParameters, MediaKind};
 pub use ids::{Mid, PayloadType, Rid, Ssrc};
