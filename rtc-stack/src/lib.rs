@@ -18,8 +18,11 @@
     )
 )]
 
+pub mod arena;
 mod codec;
+pub mod dtls;
 mod ids;
+pub mod stun;
 
 pub use codec::{Codec, CodecParameters, MediaKind};
 pub use ids::{Mid, PayloadType, Rid, Ssrc};
