@@ -22,6 +22,7 @@ pub mod arena;
 mod codec;
 pub mod dtls;
 mod ids;
+pub mod sdp;
 pub mod stun;
 
 pub use codec::{Codec, CodecParameters, MediaKind};
