@@ -19,11 +19,16 @@
 )]
 
 pub mod arena;
+mod bytes_at;
 mod codec;
 pub mod dtls;
 mod ids;
+mod limits;
+pub mod rtp;
 pub mod sdp;
+pub mod srtp;
 pub mod stun;
 
 pub use codec::{Codec, CodecParameters, MediaKind};
 pub use ids::{Mid, PayloadType, Rid, Ssrc};
+pub use limits::Limits;
