@@ -21,10 +21,6 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     array(bytes, at).map(u32::from_be_bytes)
 }
 
-pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    array(bytes, at).map(u64::from_be_bytes)
-}
-
 /// Writes over what stands there; does nothing where the bytes end before.
 pub(crate) fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     if let Some(place) = at.checked_add(value.len()).and_then(|end| bytes.get_mut(at..end)) {
@@ -43,8 +39,6 @@ mod tests {
         assert_eq!(u16_at(&bytes, 7), None);
         assert_eq!(u24_at(&bytes, 1), Some(0x0002_0304));
         assert_eq!(u32_at(&bytes, 4), Some(0x0506_0708));
-        assert_eq!(u64_at(&bytes, 0), Some(0x0102_0304_0506_0708));
-        assert_eq!(u64_at(&bytes, 1), None);
         assert_eq!(u8_at(&bytes, usize::MAX), None);
         let mut bytes = bytes;
         put(&mut bytes, 7, &[9, 9]);

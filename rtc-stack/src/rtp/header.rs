@@ -97,6 +97,13 @@ impl Header {
         rest.and_then(|rest| body.get(..rest)).ok_or(RtpError::Padding { padding, room })
     }
 
+    /// Says here and in the packet that there is no padding.
+    pub(super) fn clear_padding(&mut self, packet: &mut [u8]) {
+        self.padded = false;
+        let first = u8_at(packet, 0).unwrap_or_default();
+        put(packet, 0, &[first & !PADDING]);
+    }
+
     /// The contributing sources of the packet that the header was read from.
     pub fn contributing_sources<'a>(&self, packet: &'a [u8]) -> impl Iterator<Item = Ssrc> + 'a {
         let (sources, _) = packet.get(MIN_HEADER_LEN..).unwrap_or_default().as_chunks();

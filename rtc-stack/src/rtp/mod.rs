@@ -2,9 +2,21 @@
 
 mod extension;
 mod header;
+mod history;
+mod keyframe;
+mod known;
+mod packet;
+pub mod rtx;
+mod sequence;
 
 pub use extension::Extensions;
 pub use header::{Fields, Header, MIN_HEADER_LEN};
+pub use history::History;
+pub use known::{
+    AbsSendTime, AudioLevel, ExtensionKind, ExtensionMap, Orientation, TransportSequence,
+};
+pub use packet::RtpPacket;
+pub use sequence::{SequenceExtender, TimestampExtender};
 
 /// What is wrong with a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -102,6 +102,7 @@ const RTCP_HEADER_LEN: usize = 8;
 const RTCP_INDEX_LEN: usize = 4;
 
 /// The cipher for RTP with its key schedule. AES-CM is boxed, for it is larger by far than what most peers use.
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 enum RtpCipher {
     Gcm(Gcm),
     Cm(Box<Cm>),

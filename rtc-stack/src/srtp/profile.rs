@@ -59,12 +59,12 @@ impl Profile {
 
     /// Bytes that a sealed compound of RTCP packets is longer: the tag and the index.
     pub const fn rtcp_overhead(self) -> usize {
-        self.tag_len() + super::RTCP_INDEX_LEN
+        self.tag_len().saturating_add(super::RTCP_INDEX_LEN)
     }
 
     /// Bytes to ask of the exporter of a DTLS handshake: a key and a salt for either side.
     pub const fn keying_material_len(self) -> usize {
-        2 * (self.key_len() + self.salt_len())
+        self.key_len().saturating_add(self.salt_len()).saturating_mul(2)
     }
 
     pub(super) const fn is_aead(self) -> bool {
