@@ -3,9 +3,11 @@
 use std::fmt;
 
 use super::{
-    Candidate, Direction, ExtensionMap, Feedback, Fingerprint, IceCredentials, Layer, Msid, Setup,
-    Simulcast, Source, SourceGroup,
+    Candidate, Direction, ExtensionMap, Feedback, Layer, Msid, Setup, Simulcast, Source,
+    SourceGroup,
 };
+use crate::dtls::Fingerprint;
+use crate::stun::Credentials;
 use crate::{Codec, CodecParameters, MediaKind, Mid, PayloadType};
 
 /// Which sort of media a section is for.
@@ -69,7 +71,7 @@ pub struct Section {
     /// Whether RTCP packets may be short (RFC 5506).
     pub rtcp_rsize: bool,
     /// By what the connectivity checks of the side are known.
-    pub ice: Option<IceCredentials>,
+    pub ice: Option<Credentials>,
     /// The hashes of the certificate, by known hash functions.
     pub fingerprints: Vec<Fingerprint>,
     /// Who speaks first in DTLS.

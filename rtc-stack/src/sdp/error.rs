@@ -1,5 +1,7 @@
 use thiserror::Error;
 
+use crate::dtls::FingerprintError;
+use crate::stun::CredentialsError;
 use crate::{MediaKind, Mid};
 
 /// Why a session description was not understood, or not answered.
@@ -44,6 +46,12 @@ pub enum SdpError {
         /// The value, shortened.
         value: String,
     },
+    /// The user fragment or password of ICE makes no sense.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// A fingerprint by a known hash function isn't as long as the function makes it.
+    #[error(transparent)]
+    Fingerprint(#[from] FingerprintError),
     /// Two media sections have the same identification tag.
     #[error("two sections with mid {0}")]
     DuplicateMid(Mid),
@@ -58,7 +66,7 @@ pub enum SdpError {
     NoMedia,
     /// No ICE user fragment and password where the media is.
     #[error("no ice-ufrag and ice-pwd")]
-    NoIceCredentials,
+    NoCredentials,
     /// No fingerprint of a certificate where the media is, by a hash that is known.
     #[error("no fingerprint by a known hash")]
     NoFingerprint,

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use super::line::{Line, lines};
-use super::{
-    Candidate, HostCandidate, IceCredentials, MAX_CANDIDATES, MAX_SECTIONS, SdpError, candidates,
-};
+use super::{Candidate, HostCandidate, MAX_CANDIDATES, MAX_SECTIONS, SdpError, candidates};
 use crate::Mid;
+use crate::stun::Credentials;
 
 /// A fragment of a description: the body of `application/trickle-ice-sdpfrag`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,7 +16,7 @@ pub struct IceFragment {
     /// The sections that share one transport.
     pub bundle: Vec<Mid>,
     /// By what the side's checks are known. Others than before begin ICE anew.
-    pub ice: Option<IceCredentials>,
+    pub ice: Option<Credentials>,
     /// The candidates by section.
     pub sections: Vec<FragmentSection>,
 }
@@ -79,7 +78,7 @@ impl IceFragment {
         }
         fragment.push(section)?;
         fragment.ice = match (ufrag, pwd) {
-            (Some(ufrag), Some(pwd)) => Some(IceCredentials::new(ufrag, pwd)?),
+            (Some(ufrag), Some(pwd)) => Some(Credentials::new(ufrag, pwd)?),
             _ => None,
         };
         Ok(fragment)
@@ -87,7 +86,7 @@ impl IceFragment {
 
     /// Candidates of one section, as a client sends them.
     pub fn trickle(
-        ice: IceCredentials,
+        ice: Credentials,
         mid: Mid,
         media: &str,
         candidates: Vec<Candidate>,
@@ -99,13 +98,13 @@ impl IceFragment {
     }
 
     /// Whether it begins ICE anew for a peer that was known by these credentials (RFC 8445, 9).
-    pub fn restarts(&self, known: &IceCredentials) -> bool {
+    pub fn restarts(&self, known: &Credentials) -> bool {
         self.ice.as_ref().is_some_and(|ice| ice != known)
     }
 
     /// Answers a restart: our new credentials, and where we are reached.
     #[must_use]
-    pub fn answer_restart(&self, ice: IceCredentials, hosts: &[HostCandidate]) -> Self {
+    pub fn answer_restart(&self, ice: Credentials, hosts: &[HostCandidate]) -> Self {
         let named = self.sections.iter().find(|section| section.mid.is_some());
         let section = FragmentSection {
             mid: named.and_then(|section| section.mid),
@@ -151,7 +150,7 @@ impl fmt::Display for IceFragment {
             f.write_str("\r\n")?;
         }
         if let Some(ice) = &self.ice {
-            write!(f, "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.ufrag(), ice.pwd())?;
+            write!(f, "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.ufrag(), ice.password())?;
         }
         for section in &self.sections {
             if !section.media.is_empty() {
@@ -205,10 +204,10 @@ mod tests {
     #[test]
     fn a_restart_is_answered_with_new_credentials_and_all_candidates() {
         let read = IceFragment::parse(PATCH).unwrap();
-        let before = IceCredentials::new("ysXw", "vw5LmwG4y/e6dPP/zAP9Gp5k").unwrap();
+        let before = Credentials::new("ysXw", "vw5LmwG4y/e6dPP/zAP9Gp5k").unwrap();
         assert!(read.restarts(&before));
         let ours = "0b66f472495ef0ccac7bda653ab6be49ea13114472a5d10a";
-        let ours = IceCredentials::new("289b31b754eaa438", ours).unwrap();
+        let ours = Credentials::new("289b31b754eaa438", ours).unwrap();
         let answer = read.answer_restart(ours.clone(), &hosts()).to_string();
         assert!(answer.starts_with("a=ice-lite\r\n"), "{answer}");
         let answer = IceFragment::parse(&answer).unwrap();

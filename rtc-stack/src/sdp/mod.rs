@@ -9,39 +9,41 @@
 //! attributes, which are nearly all of WebRTC, as text. In the tests it reads our answers, as does `webrtc-sdp`.
 
 mod answer;
+mod answering;
+mod candidate;
 mod candidates;
 mod description;
 mod direction;
-mod dtls;
 mod error;
 mod extension;
 mod feedback;
 mod format;
 mod fragment;
 mod h264;
-mod ice;
 mod line;
 mod negotiated;
 mod offer;
 mod read;
+mod setup;
 mod source;
 mod write;
 
-pub use answer::{Answer, AnswerOptions};
+pub use answer::Answer;
+pub use answering::AnswerOptions;
+pub use candidate::{Candidate, CandidateKind, CandidateProtocol};
 pub use candidates::HostCandidate;
 pub use description::{Description, Section, SectionCodec, SectionKind};
 pub use direction::Direction;
-pub use dtls::{DtlsRole, Fingerprint, FingerprintHash, Setup};
 pub use error::SdpError;
 pub use extension::{Extension, ExtensionIds, ExtensionMap};
 pub use feedback::Feedback;
 pub use fragment::{FragmentSection, IceFragment};
 pub use h264::{H264Profile, ProfileLevelId};
-pub use ice::{Candidate, CandidateKind, CandidateProtocol, IceCredentials};
 pub use negotiated::{
     MediaSource, Negotiated, NegotiatedCodec, NegotiatedSection, TrackDescription,
 };
 pub use offer::{Offer, OfferBuilder};
+pub use setup::Setup;
 pub use source::{GroupSemantics, Layer, Msid, Simulcast, Source, SourceGroup};
 
 /// Most bytes of a description; what is kept of one is a small multiple.

@@ -1,9 +1,8 @@
 //! What two sides have agreed on.
 
-use super::{
-    Candidate, Direction, DtlsRole, ExtensionIds, Feedback, Fingerprint, GroupSemantics,
-    IceCredentials, Section, format,
-};
+use super::{Candidate, Direction, ExtensionIds, Feedback, GroupSemantics, Section, format};
+use crate::dtls::{Fingerprint, Role};
+use crate::stun::Credentials;
 use crate::{CodecParameters, MediaKind, Mid, PayloadType, Rid, Ssrc};
 
 /// An agreement: the answer as text, and what follows from it.
@@ -13,7 +12,7 @@ pub struct Negotiated {
     /// The text of the answer.
     pub sdp: String,
     /// By what the peer's connectivity checks are known.
-    pub remote_ice: IceCredentials,
+    pub remote_ice: Credentials,
     /// Whether the peer only answers connectivity checks.
     pub remote_ice_lite: bool,
     /// The addresses that the peer has named so far.
@@ -21,7 +20,7 @@ pub struct Negotiated {
     /// The hashes of the certificate that the peer has to show: one that fits will do.
     pub remote_fingerprints: Vec<Fingerprint>,
     /// What we are in the DTLS handshake.
-    pub role: DtlsRole,
+    pub role: Role,
     /// The sections that were accepted, in their order.
     pub sections: Vec<NegotiatedSection>,
 }

@@ -4,11 +4,13 @@ use std::fmt;
 
 use fastrand::Rng;
 
-use super::answer::{announce, new_ssrc, retransmission};
+use super::answering::{announce, new_ssrc, retransmission};
 use super::{
-    Candidate, Description, Direction, Extension, ExtensionMap, Feedback, Fingerprint,
-    IceCredentials, MediaSource, SdpError, Section, SectionCodec, SectionKind, Setup,
+    Candidate, Description, Direction, Extension, ExtensionMap, Feedback, MediaSource, SdpError,
+    Section, SectionCodec, SectionKind, Setup,
 };
+use crate::dtls::Fingerprint;
+use crate::stun::Credentials;
 use crate::{Codec, CodecParameters, MediaKind, Mid, PayloadType};
 
 /// An offer.
@@ -41,7 +43,7 @@ impl fmt::Display for Offer {
 #[derive(Debug, Clone)]
 pub struct OfferBuilder {
     direction: Direction,
-    ice: IceCredentials,
+    ice: Credentials,
     fingerprint: Fingerprint,
     seed: u64,
     audio: Vec<CodecParameters>,
@@ -51,16 +53,16 @@ pub struct OfferBuilder {
 
 impl OfferBuilder {
     /// An offer to publish. SSRCs come from the seed.
-    pub fn publish(ice: IceCredentials, fingerprint: Fingerprint, seed: u64) -> Self {
+    pub fn publish(ice: Credentials, fingerprint: Fingerprint, seed: u64) -> Self {
         Self::new(Direction::SendOnly, ice, fingerprint, seed)
     }
 
     /// An offer to play.
-    pub fn play(ice: IceCredentials, fingerprint: Fingerprint, seed: u64) -> Self {
+    pub fn play(ice: Credentials, fingerprint: Fingerprint, seed: u64) -> Self {
         Self::new(Direction::RecvOnly, ice, fingerprint, seed)
     }
 
-    fn new(direction: Direction, ice: IceCredentials, fingerprint: Fingerprint, seed: u64) -> Self {
+    fn new(direction: Direction, ice: Credentials, fingerprint: Fingerprint, seed: u64) -> Self {
         let (audio, video, candidates) = (Vec::new(), Vec::new(), Vec::new());
         Self { direction, ice, fingerprint, seed, audio, video, candidates }
     }

@@ -5,10 +5,12 @@ use std::str::FromStr;
 use super::error::shorten;
 use super::line::{Line, lines};
 use super::{
-    Candidate, Description, Direction, ExtensionMap, Feedback, Fingerprint, IceCredentials, Layer,
-    MAX_CANDIDATES, MAX_FINGERPRINTS, MAX_PAYLOAD_TYPES, MAX_SECTIONS, MAX_SOURCES, Msid, SdpError,
-    Section, SectionCodec, SectionKind, Setup, Simulcast, Source, SourceGroup,
+    Candidate, Description, Direction, ExtensionMap, Feedback, Layer, MAX_CANDIDATES,
+    MAX_FINGERPRINTS, MAX_PAYLOAD_TYPES, MAX_SECTIONS, MAX_SOURCES, Msid, SdpError, Section,
+    SectionCodec, SectionKind, Setup, Simulcast, Source, SourceGroup,
 };
+use crate::dtls::{Fingerprint, FingerprintError};
+use crate::stun::Credentials;
 use crate::{Codec, CodecParameters, MediaKind, Mid, PayloadType};
 
 impl FromStr for Description {
@@ -138,7 +140,7 @@ impl Transport {
             "ice-ufrag" => self.ufrag = Some(value.to_owned()),
             "ice-pwd" => self.pwd = Some(value.to_owned()),
             "fingerprint" => {
-                if let Some(fingerprint) = Fingerprint::parse(value)? {
+                if let Some(fingerprint) = fingerprint(value)? {
                     if self.fingerprints.len() >= MAX_FINGERPRINTS {
                         let limit = MAX_FINGERPRINTS;
                         return Err(SdpError::TooMany { what: "fingerprints", limit });
@@ -312,7 +314,7 @@ impl OpenSection {
         let ufrag = transport.ufrag.as_ref().or(session.ufrag.as_ref());
         let pwd = transport.pwd.as_ref().or(session.pwd.as_ref());
         if let (Some(ufrag), Some(pwd)) = (ufrag, pwd) {
-            section.ice = Some(IceCredentials::new(ufrag, pwd)?);
+            section.ice = Some(Credentials::new(ufrag, pwd)?);
         }
         section.fingerprints = match transport.fingerprints.is_empty() {
             true => session.fingerprints.clone(),
@@ -370,6 +372,15 @@ fn mapped(value: &str) -> CodecParameters {
             parameters
         }
         _ => CodecParameters::new(Codec::Other),
+    }
+}
+
+/// Reads the value of `a=fingerprint`; `None` for a hash function that nobody here could compute.
+fn fingerprint(value: &str) -> Result<Option<Fingerprint>, SdpError> {
+    match value.parse() {
+        Ok(fingerprint) => Ok(Some(fingerprint)),
+        Err(FingerprintError::HashFunction) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -62,7 +62,7 @@ fn transport(f: &mut fmt::Formatter<'_>, section: &Section, trickle: bool) -> fm
         f.write_str("a=bundle-only\r\n")?;
     }
     if let Some(ice) = &section.ice {
-        write!(f, "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.ufrag(), ice.pwd())?;
+        write!(f, "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", ice.ufrag(), ice.password())?;
         if trickle {
             f.write_str("a=ice-options:trickle\r\n")?;
         }

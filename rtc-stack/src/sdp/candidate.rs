@@ -1,54 +1,7 @@
-//! What a description says of ICE (RFC 8839, RFC 6544).
+//! The addresses that a description names (RFC 8839, RFC 6544).
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-
-use super::SdpError;
-
-/// The user fragment and password by which one side's connectivity checks are known (RFC 8839, 5.4).
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct IceCredentials {
-    ufrag: String,
-    pwd: String,
-}
-
-impl IceCredentials {
-    /// Checks both: visible ASCII without a colon, 4 to 256 characters of user fragment and 22 to 256 of password.
-    ///
-    /// The specification allows fewer characters; encoders send more of them, which do no harm.
-    ///
-    /// # Errors
-    ///
-    /// [`SdpError::Value`] with the attribute that is wrong. The password is not repeated.
-    pub fn new(ufrag: &str, pwd: &str) -> Result<Self, SdpError> {
-        let sound = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
-        if !(4..=256).contains(&ufrag.len()) || !sound(ufrag) {
-            return Err(SdpError::value("ice-ufrag", ufrag));
-        }
-        if !(22..=256).contains(&pwd.len()) || !sound(pwd) {
-            let value = format!("{} bytes", pwd.len());
-            return Err(SdpError::Value { name: "ice-pwd", value });
-        }
-        Ok(Self { ufrag: ufrag.to_owned(), pwd: pwd.to_owned() })
-    }
-
-    /// The user fragment.
-    pub fn ufrag(&self) -> &str {
-        &self.ufrag
-    }
-
-    /// The password.
-    pub fn pwd(&self) -> &str {
-        &self.pwd
-    }
-}
-
-impl fmt::Debug for IceCredentials {
-    /// Without the password, which has no place in a log.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IceCredentials").field("ufrag", &self.ufrag).finish_non_exhaustive()
-    }
-}
 
 /// How a candidate carries packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -240,16 +193,5 @@ mod tests {
         }
         assert_eq!(Candidate::parse("1 1 ssltcp 1 10.0.1.1 443 typ host"), None);
         assert_eq!(Candidate::parse("1 1 udp 1 10.0.1.1 70000 typ host"), None);
-    }
-
-    #[test]
-    fn credentials_are_checked_and_the_password_is_not_shown() {
-        let pwd = "asd88fgpdd777uzjYhagZg";
-        let credentials = IceCredentials::new("8hhY", pwd).unwrap();
-        assert!(!format!("{credentials:?}").contains(pwd));
-        assert!(IceCredentials::new("abc", pwd).is_err());
-        assert!(IceCredentials::new("a:bcd", pwd).is_err());
-        assert!(IceCredentials::new("8hhY", "short").is_err());
-        assert!(IceCredentials::new("8hhY", &"x".repeat(257)).is_err());
     }
 }
