@@ -24,6 +24,7 @@ mod codec;
 pub mod dtls;
 mod ids;
 mod limits;
+pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 pub mod srtp;

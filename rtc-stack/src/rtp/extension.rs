@@ -1,4 +1,4 @@
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 use crate::bytes_at::u8_at;
 
@@ -91,30 +91,41 @@ impl<'a> Iterator for Extensions<'a> {
     }
 }
 
-/// Appends the profile, the length and these extensions.
-pub(super) fn write(out: &mut BytesMut, extensions: &[(u8, &[u8])]) {
-    let one_byte = extensions.iter().all(|(id, data)| (1..STOP).contains(id) && fits_nibble(data));
-    out.put_u16(if one_byte { ONE_BYTE } else { TWO_BYTE });
-    let length_at = out.len();
-    out.put_u16(0);
-    let start = out.len();
-    for &(id, data) in extensions {
-        let Ok(len) = u8::try_from(data.len()) else { continue };
-        if id == 0 {
-            continue;
-        }
+/// Bytes of the profile, the length and these extensions; 0 if there are none to write.
+pub(super) fn encoded_len(extensions: &[(u8, &[u8])]) -> usize {
+    let before = if fit_one_byte(extensions) { 1 } else { 2 };
+    let len = writable(extensions)
+        .fold(0, |len: usize, (_, data)| len.saturating_add(before).saturating_add(data.len()));
+    if len == 0 { 0 } else { len.next_multiple_of(4).saturating_add(4) }
+}
+
+/// Fills a block of just that length.
+pub(super) fn encode(extensions: &[(u8, &[u8])], block: &mut [u8]) {
+    let one_byte = fit_one_byte(extensions);
+    let words = u16::try_from(block.len() / 4).unwrap_or(u16::MAX).saturating_sub(1);
+    let mut rest = block;
+    rest.put_u16(if one_byte { ONE_BYTE } else { TWO_BYTE });
+    rest.put_u16(words);
+    for (id, data) in writable(extensions) {
+        let len = data.len() as u8;
         if one_byte {
-            out.put_u8(id << 4 | len.saturating_sub(1));
+            rest.put_u8(id << 4 | len.saturating_sub(1));
         } else {
-            out.put_u8(id);
-            out.put_u8(len);
+            rest.put_slice(&[id, len]);
         }
-        out.put_slice(data);
+        rest.put_slice(data);
     }
-    let len = out.len().saturating_sub(start);
-    out.put_bytes(0, len.next_multiple_of(4).saturating_sub(len));
-    let words = u16::try_from(len.div_ceil(4)).unwrap_or(u16::MAX);
-    crate::bytes_at::put(out, length_at, &words.to_be_bytes());
+    rest.fill(0);
+}
+
+fn writable<'a>(
+    extensions: &'a [(u8, &'a [u8])],
+) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
+    extensions.iter().copied().filter(|(id, data)| *id != 0 && data.len() <= 255)
+}
+
+fn fit_one_byte(extensions: &[(u8, &[u8])]) -> bool {
+    writable(extensions).all(|(id, data)| id < STOP && fits_nibble(data))
 }
 
 const fn fits_nibble(data: &[u8]) -> bool {
@@ -157,8 +168,20 @@ mod tests {
 
     #[test]
     fn what_fits_into_no_form_is_left_out() {
-        let mut out = BytesMut::new();
-        write(&mut out, &[(0, &[1]), (3, &[0; 256]), (4, &[5])]);
-        assert_eq!(&out[..], [0x10, 0, 0, 1, 4, 1, 5, 0]);
+        let extensions = [(0, &[1][..]), (3, &[0; 256]), (4, &[5])];
+        assert_eq!(encoded_len(&extensions), 8);
+        let mut out = [0xff; 8];
+        encode(&extensions, &mut out);
+        assert_eq!(out, [0xbe, 0xde, 0, 1, 0x40, 5, 0, 0]);
+        assert_eq!(encoded_len(&extensions[..2]), 0);
+    }
+
+    #[test]
+    fn one_extension_of_the_two_byte_form_makes_all_so() {
+        let extensions = [(1, &[9][..]), (2, &[])];
+        let mut out = [0xff; 12];
+        assert_eq!(encoded_len(&extensions), out.len());
+        encode(&extensions, &mut out);
+        assert_eq!(out, [0x10, 0, 0, 2, 1, 1, 9, 2, 0, 0, 0, 0]);
     }
 }

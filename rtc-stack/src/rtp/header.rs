@@ -156,20 +156,31 @@ impl Fields {
         put(packet, 8, &self.ssrc.0.to_be_bytes());
     }
 
-    /// Appends a header with these extensions, as pairs of id and data, and answers its length. The one-byte form is
-    /// taken if all fit into it. What fits into neither form (id 0, more than 255 bytes) is left out.
-    pub fn write(&self, out: &mut BytesMut, extensions: &[(u8, &[u8])]) -> usize {
-        let before = out.len();
-        let has_extensions = extensions.iter().any(|&(id, data)| id != 0 && data.len() <= 255);
-        out.put_u8(if has_extensions { 0x80 | EXTENSION } else { 0x80 });
-        out.put_u8(self.second_byte());
-        out.put_u16(self.sequence);
-        out.put_u32(self.timestamp);
-        out.put_u32(self.ssrc.0);
-        if has_extensions {
-            super::extension::write(out, extensions);
+    /// Bytes of a header with these extensions, which are pairs of id and data.
+    #[must_use]
+    pub fn encoded_len(extensions: &[(u8, &[u8])]) -> usize {
+        super::extension::encoded_len(extensions).saturating_add(MIN_HEADER_LEN)
+    }
+
+    /// Writes a header with these extensions to the beginning of `out`, which must have room for
+    /// [`Fields::encoded_len`] bytes, and answers how many that are. The one-byte form is taken if all fit into it. What
+    /// fits into neither form (id 0, more than 255 bytes) is left out.
+    pub fn encode(&self, extensions: &[(u8, &[u8])], out: &mut [u8]) -> usize {
+        let len = Self::encoded_len(extensions);
+        put(out, 0, &[if len > MIN_HEADER_LEN { 0x80 | EXTENSION } else { 0x80 }]);
+        self.patch(out);
+        let block = out.get_mut(MIN_HEADER_LEN..len).filter(|block| !block.is_empty());
+        if let Some(block) = block {
+            super::extension::encode(extensions, block);
         }
-        out.len().saturating_sub(before)
+        len
+    }
+
+    /// Appends what [`Fields::encode`] writes.
+    pub fn append(&self, extensions: &[(u8, &[u8])], out: &mut BytesMut) -> usize {
+        let start = out.len();
+        out.put_bytes(0, Self::encoded_len(extensions));
+        self.encode(extensions, out.get_mut(start..).unwrap_or_default())
     }
 
     const fn second_byte(&self) -> u8 {
@@ -257,7 +268,7 @@ mod tests {
             let fields = Fields { marker, payload_type, sequence, timestamp, ssrc: Ssrc(ssrc) };
             let list: Vec<_> = extensions.iter().map(|(id, data)| (*id, &data[..])).collect();
             let mut out = BytesMut::new();
-            let len = fields.write(&mut out, &list);
+            let len = fields.append(&list, &mut out);
             prop_assert_eq!(len, out.len());
             out.extend_from_slice(b"payload");
             let header = Header::parse(&out).unwrap();

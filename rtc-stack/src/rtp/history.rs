@@ -113,7 +113,7 @@ mod tests {
     /// A packet of 100 bytes.
     fn packet(sequence: u64, arrival: Instant) -> RtpPacket {
         let mut bytes = BytesMut::new();
-        Fields { sequence: sequence as u16, ..Fields::default() }.write(&mut bytes, &[]);
+        Fields { sequence: sequence as u16, ..Fields::default() }.append(&[], &mut bytes);
         bytes.put_bytes(0, 88);
         RtpPacket::parse(bytes, sequence, arrival, Codec::Opus).unwrap()
     }

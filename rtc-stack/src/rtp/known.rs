@@ -243,7 +243,8 @@ mod tests {
             map.set(kind, id);
         }
         let mut packet = BytesMut::new();
-        Fields::default().write(&mut packet, &[(1, b"0"), (2, b"hi"), (3, b"lo"), (5, &[1, 2])]);
+        let list: [(u8, &[u8]); 4] = [(1, b"0"), (2, b"hi"), (3, b"lo"), (5, &[1, 2])];
+        Fields::default().append(&list, &mut packet);
         let extensions = || Header::parse(&packet).unwrap().extensions(&packet);
         assert_eq!(map.mid(extensions()), Mid::new(b"0"));
         assert_eq!(map.rid(extensions()), Rid::new(b"hi"));

@@ -5,9 +5,12 @@ mod header;
 mod history;
 mod keyframe;
 mod known;
+mod nack;
 mod packet;
 pub mod rtx;
 mod sequence;
+mod statistics;
+mod twcc;
 
 pub use extension::Extensions;
 pub use header::{Fields, Header, MIN_HEADER_LEN};
@@ -15,8 +18,11 @@ pub use history::History;
 pub use known::{
     AbsSendTime, AudioLevel, ExtensionKind, ExtensionMap, Orientation, TransportSequence,
 };
+pub use nack::{Arrived, NackList};
 pub use packet::RtpPacket;
 pub use sequence::{SequenceExtender, TimestampExtender};
+pub use statistics::ReceiveStatistics;
+pub use twcc::TwccRecorder;
 
 /// What is wrong with a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

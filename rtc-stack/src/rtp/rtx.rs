@@ -1,27 +1,35 @@
 //! Retransmission with a source of its own (RFC 4588).
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BytesMut};
 
 use super::{Fields, Header, RtpError, RtpPacket};
+use crate::bytes_at::put;
 use crate::{PayloadType, Ssrc};
 
 /// Bytes before the payload: the sequence number that the packet had.
 const ORIGINAL_SEQUENCE_LEN: usize = 2;
 
-/// Appends a retransmission of a packet and answers the length of its header. `fields` are those of the source that
-/// repeats, except for the timestamp and the marker bit, which are the packet's; `original_sequence` is what the viewer
-/// knows the packet by, and these are the header extensions it gets.
+/// Bytes of a retransmission of a packet with these header extensions.
+#[must_use]
+pub fn encoded_len(packet: &RtpPacket, extensions: &[(u8, &[u8])]) -> usize {
+    let before = Fields::encoded_len(extensions).saturating_add(ORIGINAL_SEQUENCE_LEN);
+    before.saturating_add(packet.payload().len())
+}
+
+/// Writes a retransmission of a packet to the beginning of `out`, which must have room for [`encoded_len`] bytes, and
+/// answers the length of its header. `fields` are those of the source that repeats, except for the timestamp and the
+/// marker bit, which are the packet's; `original_sequence` is what the viewer knows the packet by.
 pub fn wrap(
     packet: &RtpPacket,
     original_sequence: u16,
     fields: Fields,
     extensions: &[(u8, &[u8])],
-    out: &mut BytesMut,
+    out: &mut [u8],
 ) -> usize {
     let Fields { marker, timestamp, .. } = packet.header().fields;
-    let header_len = Fields { marker, timestamp, ..fields }.write(out, extensions);
-    out.put_u16(original_sequence);
-    out.put_slice(packet.payload());
+    let header_len = Fields { marker, timestamp, ..fields }.encode(extensions, out);
+    put(out, header_len, &original_sequence.to_be_bytes());
+    put(out, header_len.saturating_add(ORIGINAL_SEQUENCE_LEN), packet.payload());
     header_len
 }
 
@@ -61,8 +69,8 @@ mod tests {
         let ssrc = Ssrc(7);
         let original = Fields { marker: true, payload_type, sequence: 0xfffe, timestamp: 5, ssrc };
         let mut bytes = BytesMut::new();
-        original.write(&mut bytes, &[(1, b"0")]);
-        bytes.put_slice(b"payload");
+        original.append(&[(1, b"0")], &mut bytes);
+        bytes.extend_from_slice(b"payload");
 
         let fields = Fields {
             payload_type: PayloadType::new(97).unwrap(),
@@ -70,8 +78,9 @@ mod tests {
             ssrc: Ssrc(8),
             ..Fields::default()
         };
-        let mut out = BytesMut::new();
-        let header_len = wrap(&packet(&bytes), 0xfffe, fields, &[(1, b"0")], &mut out);
+        let packet = packet(&bytes);
+        let mut out = BytesMut::zeroed(encoded_len(&packet, &[(1, b"0")]));
+        let header_len = wrap(&packet, 0xfffe, fields, &[(1, b"0")], &mut out);
         assert_eq!(header_len, 20);
         let header = Header::parse(&out).unwrap();
         let expected = Fields { marker: true, timestamp: 5, ..fields };
@@ -85,7 +94,7 @@ mod tests {
     #[test]
     fn retransmissions_of_nothing_are_left_alone() {
         let mut bytes = BytesMut::new();
-        Fields::default().write(&mut bytes, &[]);
+        Fields::default().append(&[], &mut bytes);
         for payload in [&[][..], &[1]] {
             let mut packet = BytesMut::from(&[&bytes[..], payload].concat()[..]);
             let before = packet.clone();
