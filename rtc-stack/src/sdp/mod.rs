@@ -4,9 +4,10 @@
 //! the answer and say what it comes to. [`Offer::build`] and [`Answer::parse`] are for the other side, and
 //! [`IceFragment`] is for what follows by `PATCH` (RFC 8840, RFC 9725).
 //!
-//! The lines are read by a small reader of our own. Crate `sdp` 0.17 refuses descriptions that encoders send (a `b=`
-//! behind an attribute, `TCP` in an `m=` line, an origin whose session id is no number), has no limits, and leaves the
-//! attributes, which are nearly all of WebRTC, as text. In the tests it reads our answers, as does `webrtc-sdp`.
+//! The lines are read by a small reader of our own. Crate `sdp` 0.17 refuses descriptions that encoders send (a
+//! session's `b=` behind an attribute, `TCP` in an `m=` line, an origin whose session id is no number), has no limits,
+//! and leaves the attributes, which are nearly all of WebRTC, as text. In the tests it reads our answers, as does
+//! `webrtc-sdp`.
 
 mod answer;
 mod answering;

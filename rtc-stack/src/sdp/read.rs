@@ -27,11 +27,10 @@ impl FromStr for Description {
     /// connection depends on: `m=`, `a=mid`, `a=ice-ufrag`, `a=ice-pwd`, `a=fingerprint`, `a=setup`.
     fn from_str(text: &str) -> Result<Self, SdpError> {
         let mut lines = lines(text)?;
-        match lines.next().transpose()? {
-            Some(Line::Other('v', "0")) => {}
-            Some(_) | None => {
-                return Err(SdpError::Version { read: shorten(text.lines().next().unwrap_or("")) });
-            }
+        if !matches!(lines.next(), Some(Ok(Line::Other('v', "0")))) {
+            return Err(SdpError::Version {
+                read: shorten(text.lines().next().unwrap_or_default()),
+            });
         }
         let mut reader = Reader::default();
         for line in lines {
