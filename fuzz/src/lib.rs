@@ -12,6 +12,7 @@ mod enhanced;
 mod files;
 mod flv;
 mod nal;
+mod rtp_packets;
 mod session_pair;
 mod sessions;
 mod split;
@@ -25,6 +26,7 @@ pub use enhanced::flv_enhanced;
 pub use files::{flv_keyframes, flv_resync};
 pub use flv::flv_demux;
 pub use nal::flv_nal;
+pub use rtp_packets::{rtcp_compound, rtp_arrivals, rtp_packet, srtp_packets};
 pub use session_pair::session_pair;
 pub use sessions::{client_session, server_session};
 
@@ -32,7 +34,7 @@ pub use sessions::{client_session, server_session};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus directory and libFuzzer program.
-pub const TARGETS: [(&str, Target); 15] = [
+pub const TARGETS: [(&str, Target); 19] = [
     ("amf0", amf0),
     ("flv_demux", flv_demux),
     ("flv_codec_records", flv_codec_records),
@@ -48,4 +50,8 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("url", url),
     ("session_pair", session_pair),
     ("config", config),
+    ("rtp_packet", rtp_packet),
+    ("rtcp_compound", rtcp_compound),
+    ("srtp_packets", srtp_packets),
+    ("rtp_arrivals", rtp_arrivals),
 ];
