@@ -20,7 +20,7 @@ async function play() {
   const session = new Session(endpoint("whep", form), peer, form.elements.token.value.trim());
   const figures = new Figures(peer, (now) => show(document.getElementById("figures"), now));
   playing = { peer, session, figures };
-  peer.onconnectionstatechange = () => follow(playing, session, peer);
+  peer.onconnectionstatechange = () => follow(session, peer);
   say("Connecting …");
   buttons(true);
   try {
@@ -31,8 +31,9 @@ async function play() {
   }
 }
 
-async function follow(mine, session, peer) {
-  if (mine !== playing || mine === null) return;
+async function follow(session, peer) {
+  const isOurs = () => playing?.session === session;
+  if (!isOurs()) return;
   switch (peer.connectionState) {
     case "connected":
       return say("Connected.", "good");
@@ -40,7 +41,7 @@ async function follow(mine, session, peer) {
       return say("No packets come. Waiting …", "bad");
     case "failed":
       say("The path is lost. Looking for another …", "bad");
-      if (!(await session.restart().catch(() => false)) && mine === playing) await play();
+      if (!(await session.restart().catch(() => false)) && isOurs()) await play();
   }
 }
 

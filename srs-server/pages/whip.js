@@ -19,7 +19,7 @@ async function publish() {
   const session = new Session(endpoint("whip", form), peer, form.elements.token.value.trim());
   const figures = new Figures(peer, (now) => show(document.getElementById("figures"), now));
   publishing = { peer, session, figures, media };
-  peer.onconnectionstatechange = () => follow(publishing, session, peer);
+  peer.onconnectionstatechange = () => follow(session, peer);
   say("Connecting …");
   buttons(true);
   try {
@@ -53,8 +53,9 @@ function prefer(transceiver, name) {
   transceiver.setCodecPreferences([...all.filter(isWanted), ...all.filter((codec) => !isWanted(codec))]);
 }
 
-async function follow(mine, session, peer) {
-  if (mine !== publishing || mine === null) return;
+async function follow(session, peer) {
+  const isOurs = () => publishing?.session === session;
+  if (!isOurs()) return;
   switch (peer.connectionState) {
     case "connected":
       return say("On air.", "good");
@@ -62,7 +63,7 @@ async function follow(mine, session, peer) {
       return say("The server doesn't answer. Waiting …", "bad");
     case "failed":
       say("The path is lost. Looking for another …", "bad");
-      if (!(await session.restart().catch(() => false)) && mine === publishing) await publish();
+      if (!(await session.restart().catch(() => false)) && isOurs()) await publish();
   }
 }
 
