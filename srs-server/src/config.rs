@@ -28,6 +28,10 @@ pub struct Optional {
     pub http: bool,
     /// The API's.
     pub api: bool,
+    /// WebRTC's by UDP.
+    pub rtc: bool,
+    /// WebRTC's by TCP.
+    pub rtc_tcp: bool,
 }
 
 /// What the configuration doesn't say.
@@ -67,7 +71,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             config: Config::zero_config(),
-            optional: Optional { rtmp: true, http: true, api: true },
+            optional: Optional { rtmp: true, http: true, api: true, rtc: true, rtc_tcp: true },
             tuning: Tuning::default(),
             reload: Reload::default(),
         }
@@ -87,6 +91,8 @@ impl Settings {
                 rtmp: is_default("listen"),
                 http: is_default("http_server.listen"),
                 api: is_default("http_api.listen"),
+                rtc: is_default("rtc_server.listen"),
+                rtc_tcp: is_default("rtc_server.tcp.listen"),
             },
             tuning: Tuning::default(),
             reload: Reload::default(),
@@ -99,6 +105,7 @@ impl Settings {
         settings.config.listen = vec![rtmp];
         settings.config.http_server.listen = vec![http];
         settings.config.http_api.listen = vec![api];
+        settings.config.rtc_server.enabled = false;
         settings
     }
 }
@@ -143,7 +150,8 @@ mod tests {
         let env = |key: &str| (key == "SRS_LISTEN").then(|| "19350".to_owned());
         let loaded = srs_config::load(Source::ZeroConfig, &env, &|_| Err(String::new()));
         let settings = Settings::new(Source::ZeroConfig, &loaded);
-        assert_eq!(settings.optional, Optional { rtmp: false, http: true, api: true });
+        let others = Optional { rtmp: false, http: true, api: true, rtc: true, rtc_tcp: true };
+        assert_eq!(settings.optional, others);
         assert_eq!(settings.config.listen, ["[::]:19350".parse().unwrap()]);
     }
 }

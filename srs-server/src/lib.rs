@@ -11,6 +11,7 @@ pub mod media;
 pub mod net;
 pub mod ports;
 pub mod process;
+pub mod rtc;
 pub mod rtmp;
 pub mod server;
 pub mod system;

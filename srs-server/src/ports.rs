@@ -6,7 +6,8 @@ use tracing::info;
 
 use crate::{
     config::Settings,
-    net::{self, Bound},
+    net::{self, Bound, BoundUdp},
+    rtc::CertificateError,
 };
 
 /// The ports of a server. Opening them takes no runtime and no thread, so that it can be done
@@ -19,6 +20,16 @@ pub struct Ports {
     /// Those of HTTP's addresses that serve the API too.
     pub(crate) shared_api: Vec<SocketAddr>,
     pub(crate) exporter: Vec<Bound>,
+    pub(crate) rtc: RtcPorts,
+}
+
+/// The ports of WebRTC.
+#[derive(Debug, Default)]
+pub struct RtcPorts {
+    /// Sockets of each address, one for each thread that has media.
+    pub udp: Vec<BoundUdp>,
+    /// Where connections are taken.
+    pub tcp: Vec<Bound>,
 }
 
 /// The server could not start.
@@ -31,6 +42,9 @@ pub enum StartError {
     /// No address at all could be listened on.
     #[error("every default port is taken: nothing to serve on")]
     NothingBound,
+    /// WebRTC has nothing to show its clients.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The system gives no threads or sockets.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),
@@ -42,7 +56,7 @@ impl Ports {
     /// # Errors
     /// One is taken or refused that was asked for, or all of them are.
     pub fn bind(settings: &Settings) -> Result<Self, StartError> {
-        let Settings { config, optional, .. } = settings;
+        let Settings { config, optional, tuning, .. } = settings;
         let rtmp = net::bind("rtmp", &config.listen, optional.rtmp)?;
         let http = match config.http_server.enabled {
             true => net::bind("http", &config.http_server.listen, optional.http)?,
@@ -61,10 +75,18 @@ impl Ports {
             true => net::bind("exporter", &config.exporter.listen, false)?,
             false => Vec::new(),
         };
+        let server = &config.rtc_server;
+        let mut rtc = RtcPorts::default();
+        if server.enabled {
+            rtc.udp = net::bind_udp("rtc", &server.listen, tuning.shards, optional.rtc)?;
+            if server.tcp.enabled {
+                rtc.tcp = net::bind("rtc", &server.tcp.listen, optional.rtc_tcp)?;
+            }
+        }
         if rtmp.is_empty() && http.is_empty() && api.is_empty() {
             return Err(StartError::NothingBound);
         }
-        Ok(Self { rtmp, http, api, shared_api, exporter })
+        Ok(Self { rtmp, http, api, shared_api, exporter, rtc })
     }
 
     /// Logs where the server listens: when it does, not yet when the ports are opened.
@@ -79,6 +101,12 @@ impl Ports {
             for Bound { address, .. } in bound {
                 info!("{what}: listening on {address}");
             }
+        }
+        for BoundUdp { address, .. } in &self.rtc.udp {
+            info!("rtc: listening on {address} (UDP)");
+        }
+        for Bound { address, .. } in &self.rtc.tcp {
+            info!("rtc: listening on {address} (TCP)");
         }
         for address in &self.shared_api {
             info!("api: listening on {address}");

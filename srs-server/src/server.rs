@@ -27,8 +27,9 @@ use crate::{
     live::{Clients, Streams, Vhost, Vhosts},
     media,
     net::{self, Bound, Residence, Shard, Shards},
-    ports::{Ports, StartError},
+    ports::{Ports, RtcPorts, StartError},
     process::needs_restart,
+    rtc::{Candidates, Certificate, Rtc},
     rtmp,
     system::System,
 };
@@ -55,6 +56,8 @@ pub struct Shared {
     pub clients: Clients,
     /// What is published and played.
     pub streams: Streams,
+    /// WebRTC, where it is served.
+    pub rtc: Option<Arc<Rtc>>,
     /// The id of this run of the server, as SRS's API shows it.
     pub server_id: String,
     /// The id of this process's service, as SRS's API shows it.
@@ -95,6 +98,7 @@ pub struct Server {
     http: Vec<SocketAddr>,
     api: Vec<SocketAddr>,
     exporter: Vec<SocketAddr>,
+    rtc: RtcPorts,
     shards: Arc<Shards>,
     /// Those who accept connections.
     listeners: JoinSet<()>,
@@ -126,7 +130,7 @@ impl Server {
     /// The system gives no threads, or takes no sockets.
     pub fn start_on(ports: Ports, settings: Settings) -> Result<Self, StartError> {
         ports.tell();
-        let Ports { rtmp, http, api, shared_api, exporter } = ports;
+        let Ports { rtmp, http, api, shared_api, exporter, rtc: rtc_ports } = ports;
         let Settings { config, tuning, reload, .. } = settings;
         if config.vhosts.is_empty() {
             warn!("no vhost is configured: every client will be refused");
@@ -140,6 +144,7 @@ impl Server {
         let vhosts = Arc::new(Vhosts::new(config, || vhost_id(&mut rng)));
         let hub = hub(&tuning, vhosts.clone());
         let service_id = random_id(&mut rng);
+        let rtc = start_rtc(&rtc_ports, &vhosts)?;
         let shared = Arc::new(Shared {
             residences: shards.residences(),
             hooks: Hooks::new(Handle::current(), server_id.clone(), service_id.clone()),
@@ -155,6 +160,7 @@ impl Server {
             hub,
             clients: Clients::default(),
             streams: Streams::default(),
+            rtc,
         });
         let mut server = Self {
             shared,
@@ -162,6 +168,7 @@ impl Server {
             http: http.iter().map(|bound| bound.address).collect(),
             api: api.iter().map(|bound| bound.address).chain(shared_api.iter().copied()).collect(),
             exporter: exporter.iter().map(|bound| bound.address).collect(),
+            rtc: rtc_ports,
             shards,
             listeners: JoinSet::new(),
             tasks: JoinSet::new(),
@@ -213,6 +220,10 @@ impl Server {
     pub fn exporter(&self) -> &[SocketAddr] {
         &self.exporter
     }
+    /// Where WebRTC is served by UDP.
+    pub fn rtc(&self) -> Vec<SocketAddr> {
+        self.rtc.udp.iter().map(|bound| bound.address).collect()
+    }
     /// What the connections share.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
@@ -225,7 +236,8 @@ impl Server {
 
     /// How many connections there are that may have media.
     pub fn connections(&self) -> usize {
-        self.shards.connections()
+        let sessions = self.shared.rtc.as_ref().map_or(0, |rtc| rtc.count().0);
+        self.shards.connections() + sessions
     }
 
     /// Closes every connection and ends the server.
@@ -233,6 +245,9 @@ impl Server {
         // Those who accept connections hold the shards too.
         self.stop_listening().await;
         self.tasks.shutdown().await;
+        if let Some(rtc) = &self.shared.rtc {
+            rtc.end_all(&self.shared);
+        }
         let shards = self.shards;
         if let Err(error) = spawn_blocking(move || drop(shards)).await {
             warn!("the threads did not end well: {error}");
@@ -254,7 +269,7 @@ impl Shared {
     }
 
     /// A place for one more publisher or player, if there is one; it is free when this is dropped.
-    fn place(self: &Arc<Self>) -> Option<ConnectionPlace> {
+    pub(crate) fn place(self: &Arc<Self>) -> Option<ConnectionPlace> {
         let place = ConnectionPlace(self.clone());
         let before = self.connections.fetch_add(1, Relaxed);
         let most = self.config().max_connections.unwrap_or(usize::MAX);
@@ -304,12 +319,25 @@ impl Shared {
 }
 
 /// One of the connections that there may be.
-struct ConnectionPlace(Arc<Shared>);
+#[derive(Debug)]
+pub(crate) struct ConnectionPlace(Arc<Shared>);
 
 impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         self.0.connections.fetch_sub(1, Relaxed);
     }
+}
+
+/// WebRTC, if any of its ports is open.
+fn start_rtc(ports: &RtcPorts, vhosts: &Vhosts) -> Result<Option<Arc<Rtc>>, StartError> {
+    if ports.udp.is_empty() && ports.tcp.is_empty() {
+        return Ok(None);
+    }
+    let udp = ports.udp.iter().map(|bound| bound.address).collect();
+    let tcp = ports.tcp.iter().map(|bound| bound.address).collect();
+    let candidates = Candidates::new(udp, tcp);
+    candidates.tell(&vhosts.config().rtc_server);
+    Ok(Some(Arc::new(Rtc::new(Certificate::generate()?, candidates))))
 }
 
 /// A hub whose streams have the limits of their vhosts.
@@ -407,6 +435,9 @@ async fn keep_house(shared: Arc<Shared>) {
         shared.hub.handle_timeout(now);
         shared.streams.retain(|key| shared.hub.stream(key).is_some());
         kick_idle(&shared, now);
+        if let Some(rtc) = &shared.rtc {
+            rtc.handle_timeout(&shared, now);
+        }
         if tick % 10 == 0 {
             shared.clients.sample(now);
             shared.streams.sample(now);

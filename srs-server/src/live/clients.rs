@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -36,6 +37,10 @@ pub enum ClientKind {
     FmlePublish,
     /// Publishes by RTMP as Haivision's encoders do.
     HaivisionPublish,
+    /// Plays by WebRTC.
+    RtcPlay,
+    /// Publishes by WebRTC.
+    RtcPublish,
 }
 
 impl ClientKind {
@@ -47,12 +52,29 @@ impl ClientKind {
             Self::FlashPublish => "flash-publish",
             Self::FmlePublish => "fmle-publish",
             Self::HaivisionPublish => "haivision-publish",
+            Self::RtcPlay => "rtc-play",
+            Self::RtcPublish => "rtc-publish",
         }
     }
 
     /// Whether the client publishes.
     pub fn is_publisher(self) -> bool {
-        matches!(self, Self::FlashPublish | Self::FmlePublish | Self::HaivisionPublish)
+        matches!(
+            self,
+            Self::FlashPublish | Self::FmlePublish | Self::HaivisionPublish | Self::RtcPublish
+        )
+    }
+}
+
+/// What a client's connection is ended by.
+pub trait Close: fmt::Debug + Send + Sync {
+    /// Ends it, soon.
+    fn close(&self);
+}
+
+impl Close for Notify {
+    fn close(&self) {
+        self.notify_one();
     }
 }
 
@@ -87,7 +109,7 @@ pub struct Client {
     before: (u64, u64),
     /// What of its bytes the meters have.
     metered: Mutex<(u64, u64)>,
-    close: Arc<Notify>,
+    close: Arc<dyn Close>,
     rates: Mutex<Rates>,
 }
 
@@ -129,7 +151,7 @@ impl Client {
 
     /// Closes the client's connection.
     pub fn kick(&self) {
-        self.close.notify_one();
+        self.close.close();
     }
 
     /// Bytes received from it since it began.
@@ -208,7 +230,7 @@ impl Clients {
         identity: Identity,
         stream: Arc<LiveStream>,
         link: Arc<Link>,
-        close: Arc<Notify>,
+        close: Arc<dyn Close>,
         now: Instant,
     ) -> ClientGuard {
         stream.joined();
@@ -373,7 +395,7 @@ mod tests {
                 swf_url: String::new(),
             };
             let stream = streams.open(&key, &vhost, now, || name.to_owned());
-            clients.join(identity, stream, link.clone(), Arc::default(), now)
+            clients.join(identity, stream, link.clone(), Arc::new(Notify::new()), now)
         };
         let publisher = join("a", ClientKind::FmlePublish);
         let player = join("b", ClientKind::RtmpPlay);
@@ -431,7 +453,7 @@ mod tests {
                 swf_url: String::new(),
             };
             let link = socket.link().clone();
-            let client = clients.join(identity, stream.clone(), link, Arc::default(), now);
+            let client = clients.join(identity, stream.clone(), link, Arc::new(Notify::new()), now);
             socket.write_all(&[0; 1000]).await.unwrap();
             clients.refresh();
             clients.sample(now);

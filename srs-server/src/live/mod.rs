@@ -8,7 +8,7 @@ mod streams;
 mod vhosts;
 
 pub use access::{AccessError, check_access};
-pub use clients::{Client, ClientGuard, ClientKind, Clients, Identity};
+pub use clients::{Client, ClientGuard, ClientKind, Clients, Close, Identity};
 pub use meter::Meter;
 pub use rate::Rate;
 pub use streams::{Claim, LiveStream, Streams};

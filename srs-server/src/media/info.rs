@@ -76,6 +76,14 @@ impl MediaInfo {
         *lock(&self.video) = None;
     }
 
+    /// Notes the tracks of a publisher whose protocol tells them by itself.
+    pub fn note_tracks(&self, video: Option<VideoInfo>, audio: Option<AudioInfo>) {
+        self.has_video.store(video.is_some(), Relaxed);
+        self.has_audio.store(audio.is_some(), Relaxed);
+        *lock(&self.video) = video;
+        *lock(&self.audio) = audio;
+    }
+
     pub(super) fn note_frame(&self) {
         self.frames.fetch_add(1, Relaxed);
     }

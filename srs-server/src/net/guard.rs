@@ -39,6 +39,11 @@ impl Link {
     pub fn sent(&self) -> u64 {
         self.sent.load(Relaxed)
     }
+    /// Notes bytes that came by no socket of the client's own, and such that went.
+    pub fn add(&self, received: u64, sent: u64) {
+        self.received.fetch_add(received, Relaxed);
+        self.sent.fetch_add(sent, Relaxed);
+    }
     /// Asks that the next flush fails if the peer has closed, even behind bytes that nobody
     /// has read: who reads no further would not see it.
     pub fn doubt(&self) {

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     time::Duration,
 };
 
@@ -57,6 +57,83 @@ pub fn bind(
         }
     }
     Ok(bound)
+}
+
+/// The sockets that share one UDP address, and the address.
+#[derive(Debug)]
+pub struct BoundUdp {
+    /// The sockets, non-blocking; by flow each gets its part of what comes.
+    pub sockets: Vec<UdpSocket>,
+    /// Their address, with the port that the system chose where 0 was asked for.
+    pub address: SocketAddr,
+}
+
+/// Binds every one of `addresses` for `what`, with so many sockets each where the system lets
+/// sockets share an address; elsewhere with one.
+///
+/// # Errors
+/// As [`bind`].
+pub fn bind_udp(
+    what: &'static str,
+    addresses: &[SocketAddr],
+    sockets: usize,
+    optional: bool,
+) -> Result<Vec<BoundUdp>, BindError> {
+    let mut bound = Vec::new();
+    for &address in addresses {
+        match share(address, sockets) {
+            Ok(one) => bound.push(one),
+            Err(source) => {
+                let error = BindError { what, address, source };
+                if !optional {
+                    return Err(error);
+                }
+                warn!("{error}; going on without");
+            }
+        }
+    }
+    Ok(bound)
+}
+
+fn share(address: SocketAddr, sockets: usize) -> io::Result<BoundUdp> {
+    let first = match open_udp(address, false) {
+        // As for TCP: a host without IPv6.
+        Err(error)
+            if address.ip().is_unspecified()
+                && address.is_ipv6()
+                && error.kind() != io::ErrorKind::AddrInUse =>
+        {
+            open_udp((Ipv4Addr::UNSPECIFIED, address.port()).into(), false)?
+        }
+        result => result?,
+    };
+    let address = first.local_addr()?;
+    let mut all = vec![first];
+    // The first is bound alone, so that an address which another server has is taken, whatever that
+    // server would share; ours may join it then.
+    #[cfg(target_os = "linux")]
+    {
+        SockRef::from(&all[0]).set_reuse_port(true)?;
+        for _ in 1..sockets {
+            all.push(open_udp(address, true)?);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = sockets;
+    all.truncate(sockets.max(1));
+    Ok(BoundUdp { sockets: all, address })
+}
+
+fn open_udp(address: SocketAddr, _is_shared: bool) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    #[cfg(target_os = "linux")]
+    socket.set_reuse_port(_is_shared)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
 }
 
 fn listen_on(address: SocketAddr) -> io::Result<Bound> {
@@ -123,6 +200,23 @@ mod tests {
     fn the_wildcard_takes_ipv4_too() {
         let bound = bind("rtmp", &[any()], false).unwrap().remove(0);
         std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, bound.address.port())).unwrap();
+    }
+
+    #[test]
+    fn udp_sockets_share_their_port_with_nobody_else() {
+        let first = bind_udp("rtc", &[any()], 3, false).unwrap().remove(0);
+        if cfg!(target_os = "linux") {
+            assert_eq!(first.sockets.len(), 3);
+        }
+        for socket in &first.sockets {
+            assert_eq!(socket.local_addr().unwrap(), first.address);
+        }
+        let error = bind_udp("rtc", &[first.address], 3, false).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("rtc: cannot listen on {}: ", first.address)),
+            "{error}"
+        );
+        assert!(bind_udp("rtc", &[first.address], 1, true).unwrap().is_empty());
     }
 
     fn any() -> SocketAddr {

@@ -8,7 +8,7 @@ mod shard;
 mod transport;
 
 pub use guard::{Guarded, Link};
-pub use listen::{BindError, Bound, bind, prepare};
+pub use listen::{BindError, Bound, BoundUdp, bind, bind_udp, prepare};
 pub use messages::{Written, poll_write_messages};
 pub use residence::{BOUNDS, Residence, Sum, Way};
 pub use shard::{Shard, Shards};

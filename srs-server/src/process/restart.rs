@@ -15,6 +15,9 @@ pub(crate) fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str
         "http_server.listen" http_server.listen;
         "http_api.enabled" http_api.enabled;
         "http_api.listen" http_api.listen;
+        "rtc_server.enabled" rtc_server.enabled;
+        "rtc_server.listen" rtc_server.listen;
+        "rtc_server.tcp" rtc_server.tcp;
         "exporter.enabled" exporter.enabled;
         "exporter.listen" exporter.listen;
         "pid" pid;
