@@ -8,6 +8,7 @@ mod amf0_values;
 mod chunks;
 mod codec_records;
 mod config;
+mod descriptions;
 mod enhanced;
 mod files;
 mod flv;
@@ -22,6 +23,7 @@ pub use amf0_values::amf0;
 pub use chunks::chunk_stream;
 pub use codec_records::flv_codec_records;
 pub use config::config;
+pub use descriptions::sdp;
 pub use enhanced::flv_enhanced;
 pub use files::{flv_keyframes, flv_resync};
 pub use flv::flv_demux;
@@ -34,7 +36,7 @@ pub use sessions::{client_session, server_session};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus directory and libFuzzer program.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("amf0", amf0),
     ("flv_demux", flv_demux),
     ("flv_codec_records", flv_codec_records),
@@ -54,4 +56,5 @@ pub const TARGETS: [(&str, Target); 19] = [
     ("rtcp_compound", rtcp_compound),
     ("srtp_packets", srtp_packets),
     ("rtp_arrivals", rtp_arrivals),
+    ("sdp", sdp),
 ];

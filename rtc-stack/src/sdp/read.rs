@@ -339,12 +339,14 @@ impl OpenCodec {
 
     fn finish(self, every: Feedback) -> SectionCodec {
         let payload_type = self.payload_type;
-        // RFC 3551, 6: these numbers need no words.
-        let mut parameters = self.mapped.unwrap_or_else(|| match payload_type.number() {
+        // RFC 3551, 6: these numbers need no words, and wrong ones don't change what they stand for.
+        let unmapped = || match payload_type.number() {
             0 => CodecParameters::new(Codec::Pcmu),
             8 => CodecParameters::new(Codec::Pcma),
             _ => CodecParameters::new(Codec::Other),
-        });
+        };
+        let mapped = self.mapped.filter(|mapped| mapped.codec != Codec::Other);
+        let mut parameters = mapped.unwrap_or_else(unmapped);
         let known = parameters.codec != Codec::Other;
         if known {
             parameters.fmtp = self.fmtp;
@@ -397,4 +399,37 @@ fn push<T>(
     }
     list.push(item);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn static_payload_types_need_no_names() {
+        let text = "v=0\nm=audio 9 UDP/TLS/RTP/SAVPF 0 8 9 96\na=rtpmap:0 zPCMU/8000\n\
+            a=rtpmap:96 opus/48000/2\na=fmtp:96 usedtx=1\na=fmtp:96 stereo=1\na=rtcp-fb:* nack\n";
+        let read: Description = text.parse().unwrap();
+        let codecs = &read.sections[0].codecs;
+        let names: Vec<_> = codecs.iter().map(|codec| codec.parameters.codec).collect();
+        assert_eq!(names, [Codec::Pcmu, Codec::Pcma, Codec::Other, Codec::Opus]);
+        assert_eq!(codecs[3].parameters.fmtp, "usedtx=1;stereo=1");
+        let nack: Vec<_> = codecs.iter().map(|codec| codec.feedback.nack).collect();
+        assert_eq!(nack, [true, true, false, true]);
+        assert_eq!(read.to_string().parse(), Ok(read));
+    }
+
+    #[test]
+    fn what_a_section_says_itself_comes_before_what_is_said_for_all() {
+        let text = "v=0\na=setup:active\na=recvonly\na=ice-ufrag:aaaa\n\
+            a=ice-pwd:bbbbbbbbbbbbbbbbbbbbbb\nm=audio 9 X 0\na=ice-ufrag:cccc\na=sendonly\n\
+            m=video 9/2 X 96\na=setup:passive\n";
+        let read: Description = text.parse().unwrap();
+        let [audio, video] = read.sections.as_slice() else { panic!("{read:?}") };
+        assert_eq!(audio.ice.as_ref().unwrap().ufrag(), "cccc");
+        assert_eq!((audio.setup, audio.direction), (Some(Setup::Active), Direction::SendOnly));
+        assert_eq!(video.ice.as_ref().unwrap().ufrag(), "aaaa");
+        assert_eq!((video.setup, video.direction), (Some(Setup::Passive), Direction::RecvOnly));
+        assert_eq!(video.port, 9);
+    }
 }
