@@ -15,6 +15,8 @@ use std::task::Waker;
 use bytes::Bytes;
 use thiserror::Error;
 
+use crate::srtp::Profile;
+
 /// Starts handshakes. One for the whole server, shared by its shards.
 pub trait Dtls: Send + Sync {
     /// The fingerprint of our certificate, for descriptions.
@@ -55,9 +57,8 @@ pub enum HandshakeEvent {
 /// What is left of a handshake that has succeeded.
 #[derive(Debug)]
 pub struct Established {
-    /// The number of the SRTP protection profile (RFC 5764, 4.1.2; RFC 7714, 14.2): 1 for
-    /// AES128_CM_HMAC_SHA1_80, 7 for AEAD_AES_128_GCM, 8 for AEAD_AES_256_GCM.
-    pub srtp_profile: u16,
+    /// How packets are protected from here on.
+    pub srtp_profile: Profile,
     /// The exported keys: the client's key, the server's key, the client's salt, the server's salt
     /// (RFC 5764, 4.2), as long as the profile needs them.
     pub keying_material: KeyingMaterial,

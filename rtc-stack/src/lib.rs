@@ -29,6 +29,8 @@ pub mod rtp;
 pub mod sdp;
 pub mod srtp;
 pub mod stun;
+#[cfg(feature = "tokio")]
+pub mod transport;
 
 pub use codec::{Codec, CodecParameters, MediaKind};
 pub use ids::{Mid, PayloadType, Rid, Ssrc};

@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(list.poll_timeout(RTT), Some(now));
         assert_eq!(due(&mut list, now), [0, 1, 2]);
         assert_eq!(list.poll_timeout(RTT), Some(now + RTT));
-        assert_eq!(due(&mut list, now + RTT / 2), []);
+        assert!(due(&mut list, now + RTT / 2).is_empty());
         assert_eq!(list.receive(65_537, now), Arrived::Recovered);
         assert_eq!(list.receive(65_537, now), Arrived::Late);
         assert_eq!(due(&mut list, now + RTT), [0, 2]);
@@ -220,7 +220,7 @@ mod tests {
         let mut list = list();
         list.receive(1, now);
         list.receive(3, now);
-        assert_eq!(due(&mut list, now + Duration::from_millis(400)), []);
+        assert!(due(&mut list, now + Duration::from_millis(400)).is_empty());
         assert_eq!(list.given_up(), 1);
     }
 

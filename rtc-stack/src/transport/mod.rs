@@ -1,0 +1,3 @@
+//! Sockets and handshakes for the sans-io core (feature `tokio`): the only place that names them.
+
+pub mod dtls;
