@@ -27,6 +27,8 @@ mod limits;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
+pub mod session;
+pub mod sfu;
 pub mod srtp;
 pub mod stun;
 #[cfg(feature = "tokio")]

@@ -1,8 +1,38 @@
 use std::time::Duration;
 
-/// What one peer or one track may use: memory and time.
+/// What one shard's peers and streams may use: memory, numbers and time.
+///
+/// A peer that has not shown itself costs about 2 KiB, a viewer about 4 KiB, a publisher about 16 KiB and what its
+/// tracks keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
+    /// Peers of one shard (default 20,000). Bounds about 80 MiB when all are viewers.
+    pub peers: usize,
+    /// Peers that have not yet sent an authentic binding request (default 4,096). Signalling makes a peer before it is
+    /// known whether anybody is there, so these are what a flood of it makes: about 8 MiB.
+    pub pending_peers: usize,
+    /// Streams of one shard (default 4,096). Each costs about 1 KiB and [`Limits::history_packets`] for each track.
+    pub streams: usize,
+    /// Tracks of one stream, and of one publisher: sections and simulcast layers (default 8, 32 at most).
+    pub tracks: usize,
+    /// Sources (SSRCs) of one publisher that are told apart, those of retransmissions among them (default 16). Each
+    /// costs about 1 KiB.
+    pub sources: usize,
+    /// Bytes of a replay for a viewer that joins (default 64 KiB): from the last keyframe on.
+    pub replay_bytes: usize,
+    /// Age of the keyframe that a replay begins with (default 1 s).
+    pub replay_age: Duration,
+    /// Events that wait to be polled (default 4,096). Packets and DTLS datagrams that would be more are dropped and
+    /// counted; their sender repeats them. Bounds 6 MiB of datagrams.
+    pub events: usize,
+    /// Bytes that a viewer is sent again whatever it has been sent (default 128 KiB): its burst.
+    pub retransmission_burst: u32,
+    /// Bytes that a viewer is sent again, in percent of what it is sent anyway (default 30), beyond its burst.
+    pub retransmission_percent: u32,
+    /// Packet numbers in NACKs of one viewer that are looked at in a second (default 2,000); the rest is ignored.
+    pub nacked_per_second: u32,
+    /// Addresses of a peer that are known at a time (default 4, 1 to 8). Each has sent an authentic binding request.
+    pub addresses: usize,
     /// Sources whose SRTP state is remembered per peer, for RTP and again for RTCP (default 64). Each costs 48 bytes.
     /// Of more, the one that was silent longest is forgotten.
     pub srtp_sources: usize,
@@ -26,6 +56,18 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            peers: 20_000,
+            pending_peers: 4_096,
+            streams: 4_096,
+            tracks: 8,
+            sources: 16,
+            replay_bytes: 64 * 1024,
+            replay_age: Duration::from_secs(1),
+            events: 4_096,
+            retransmission_burst: 128 * 1024,
+            retransmission_percent: 30,
+            nacked_per_second: 2_000,
+            addresses: 4,
             srtp_sources: 64,
             history_packets: 2048,
             history_bytes: 4 * 1024 * 1024,

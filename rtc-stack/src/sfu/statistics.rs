@@ -1,0 +1,136 @@
+use std::time::Duration;
+
+use super::published::PublishedTrack;
+use super::seat::Seat;
+use super::viewer::{Place, Viewer};
+use super::{PeerId, RoleState, Sfu};
+use crate::{MediaKind, Ssrc};
+
+/// What passed between a peer and us.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct PeerStatistics {
+    /// The round-trip time, once a report has told it.
+    pub rtt: Option<Duration>,
+    /// The bit rate in bits per second that a viewer says it can take (REMB).
+    pub estimated_bitrate: Option<u64>,
+    /// Packets that a viewer's transport-wide reports said have arrived.
+    pub transport_received: u64,
+    /// Packets that they said have not.
+    pub transport_lost: u64,
+    /// Datagrams that did not authenticate, were replayed, malformed, or of no known source.
+    pub refused: u64,
+    /// Bytes that a viewer has been sent again.
+    pub retransmitted_bytes: u64,
+    /// NACKed packets that were not sent again: too old, too often, or beyond what a viewer may have.
+    pub retransmissions_refused: u64,
+    /// What is known of each track.
+    pub tracks: Vec<TrackStatistics>,
+}
+
+/// What passed of one track: from a publisher to us, or from us to a viewer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrackStatistics {
+    /// The number of the track in its publisher's or its stream's list.
+    pub track: u8,
+    /// Sound or pictures.
+    pub kind: MediaKind,
+    /// The source.
+    pub ssrc: Ssrc,
+    /// Packets, without retransmissions to viewers.
+    pub packets: u64,
+    /// Bytes of payload in them.
+    pub bytes: u64,
+    /// Packets that the receiving side says it has lost for good.
+    pub lost: i64,
+    /// The receiving side's latest share of lost packets, in 256ths.
+    pub fraction_lost: u8,
+    /// Interarrival jitter (RFC 3550, 6.4.1), in units of the track's clock.
+    pub jitter: u32,
+    /// Packets asked for again.
+    pub nacks: u64,
+    /// Packets that came, or were sent, by a retransmission.
+    pub retransmitted: u64,
+    /// Requests for a keyframe.
+    pub plis: u64,
+}
+
+impl Sfu {
+    /// What passed between a peer and us so far; `None` for one that is gone.
+    pub fn statistics(&self, peer: PeerId) -> Option<PeerStatistics> {
+        let found = self.peers.get(peer)?;
+        let mut statistics = match &found.role {
+            RoleState::Publisher(publisher) => {
+                let tracks = publisher.tracks.iter().zip(0u8..);
+                let tracks = tracks.filter_map(|(track, number)| track.statistics(number));
+                PeerStatistics { tracks: tracks.collect(), ..PeerStatistics::default() }
+            }
+            RoleState::Viewer(viewer) => {
+                let seat = match &viewer.place {
+                    Place::NotConnected => None,
+                    Place::Parked(seat) => Some(&**seat),
+                    Place::Seated(index) => {
+                        let stream = viewer.stream.and_then(|stream| self.streams.get(stream));
+                        stream.and_then(|stream| stream.seats.get(*index))
+                    }
+                };
+                viewer.statistics(seat)
+            }
+        };
+        statistics.refused = found.refused;
+        Some(statistics)
+    }
+}
+
+impl PublishedTrack {
+    fn statistics(&self, track: u8) -> Option<TrackStatistics> {
+        let reported = self.reported.unwrap_or_default();
+        Some(TrackStatistics {
+            track,
+            kind: self.kind,
+            ssrc: self.ssrc?,
+            packets: self.packets,
+            bytes: self.bytes,
+            lost: i64::from(reported.cumulative_lost),
+            fraction_lost: reported.fraction_lost,
+            jitter: reported.jitter,
+            nacks: self.nacked,
+            retransmitted: self.retransmitted,
+            plis: self.keyframe_requests,
+        })
+    }
+}
+
+impl Viewer {
+    fn statistics(&self, seat: Option<&Seat>) -> PeerStatistics {
+        let outputs = seat.map_or(&[][..], |seat| &seat.outputs);
+        let tracks = outputs.iter().zip(&self.reports).zip(&self.sections);
+        let tracks = tracks.filter_map(|((output, report), section)| {
+            let output = output.as_ref()?;
+            Some(TrackStatistics {
+                track: output.track?,
+                kind: section.kind,
+                ssrc: output.ssrc,
+                packets: output.packets,
+                bytes: output.bytes,
+                lost: report.lost,
+                fraction_lost: report.fraction_lost,
+                jitter: report.jitter,
+                nacks: report.nacks,
+                retransmitted: report.retransmitted,
+                plis: report.plis,
+            })
+        });
+        PeerStatistics {
+            rtt: self.rtt,
+            estimated_bitrate: self.estimated_bitrate,
+            transport_received: self.transport_received,
+            transport_lost: self.transport_lost,
+            retransmitted_bytes: self.retransmission.bytes,
+            retransmissions_refused: self.retransmission.refused,
+            tracks: tracks.collect(),
+            ..PeerStatistics::default()
+        }
+    }
+}

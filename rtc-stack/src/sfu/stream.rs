@@ -1,0 +1,238 @@
+//! A stream in a shard: what its tracks have had, and the viewers that are there.
+
+use std::time::{Duration, Instant};
+
+use super::SfuConfig;
+use super::clock::{ClockOffset, SenderClock};
+use super::history::{History, Kept};
+use super::seat::Seat;
+use super::timeline::Timeline;
+use super::{Track, ingest};
+use crate::rtcp::TimestampClock;
+use crate::rtp::RtpPacket;
+use crate::{Limits, MediaKind};
+
+/// A track that had no packet for so long is not one that a viewer should get.
+const SILENT: Duration = Duration::from_millis(1_500);
+/// How long the bytes of a track are counted for its rate.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+/// A stream's tracks and viewers.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) tracks: Vec<StreamTrack>,
+    /// In one piece of memory, since all of them are gone through for every batch.
+    pub(super) seats: Vec<Seat>,
+    clock_offset: ClockOffset,
+}
+
+/// A track of a stream.
+#[derive(Debug)]
+pub(super) struct StreamTrack {
+    pub(super) track: Track,
+    pub(super) timeline: Timeline,
+    pub(super) history: History,
+    mapping: Option<TimestampClock>,
+    keyframe: Option<Keyframe>,
+    asked: Option<Instant>,
+    /// A keyframe is wanted, but the last one was asked for a moment ago.
+    is_wanted: bool,
+    last_arrival: Option<Instant>,
+    window: Option<(Instant, u64)>,
+    /// Bytes in the last full window.
+    rate: u64,
+}
+
+/// The last keyframe, to begin with it.
+#[derive(Debug, Clone, Copy)]
+struct Keyframe {
+    sequence: u64,
+    timestamp: u32,
+    arrival: Instant,
+    /// Bytes of packets from it on.
+    bytes: usize,
+}
+
+impl Stream {
+    pub(super) fn new(tracks: &[Track], limits: &Limits) -> Self {
+        let tracks = tracks.iter().map(|track| StreamTrack::new(track, limits)).collect();
+        Self { tracks, seats: Vec::new(), clock_offset: ClockOffset::default() }
+    }
+
+    /// Replaces what is known of the tracks, and answers which differ, one bit for each. Their numbers and times go on.
+    pub(super) fn set_tracks(&mut self, tracks: &[Track], limits: &Limits) -> u32 {
+        let mut changed = 0;
+        self.tracks.truncate(tracks.len());
+        for (index, track) in tracks.iter().enumerate() {
+            match self.tracks.get_mut(index) {
+                Some(known) if known.track == *track => continue,
+                Some(known) => known.restart(track),
+                None => self.tracks.push(StreamTrack::new(track, limits)),
+            }
+            changed |= 1u32.checked_shl(index as u32).unwrap_or(0);
+        }
+        changed
+    }
+
+    /// Takes what comes next for the beginning of another publisher's.
+    pub(super) fn restart(&mut self) {
+        self.clock_offset.forget();
+        for known in &mut self.tracks {
+            let track = known.track.clone();
+            known.restart(&track);
+        }
+    }
+
+    /// Takes what a publisher's report says of a track.
+    pub(super) fn report(&mut self, config: &SfuConfig, track: u8, clock: &SenderClock) {
+        let Some(track) = self.tracks.get_mut(usize::from(track)) else { return };
+        let Some(timestamp) = track.timeline.timestamp_of(clock.ssrc, clock.timestamp) else {
+            return;
+        };
+        let wall = self.clock_offset.wall_time(&config.wall_clock, clock);
+        track.mapping = {
+            let clock_rate = track.timeline.clock_rate();
+            Some(TimestampClock { wall, timestamp, clock_rate })
+        };
+    }
+
+    /// Whether there is a track of this number and kind.
+    pub(super) fn is_kind(&self, number: u8, kind: MediaKind) -> bool {
+        let track = self.tracks.get(usize::from(number));
+        track.is_some_and(|track| track.track.kind() == Some(kind))
+    }
+
+    /// The track of a kind that a viewer should get: of those that arrive, the one with the highest rate; the one that
+    /// it has stays unless another has a fifth more.
+    pub(super) fn best(&self, now: Instant, kind: MediaKind, has: Option<u8>) -> Option<u8> {
+        let of_kind = || {
+            let tracks = (0..=u8::MAX).zip(&self.tracks);
+            tracks.filter(|(_, track)| track.track.kind() == Some(kind))
+        };
+        let arriving = of_kind().filter(|(_, track)| track.arrives(now));
+        let highest = arriving.max_by_key(|(_, track)| track.rate);
+        let Some((best, highest)) = highest else {
+            return has.or_else(|| of_kind().next().map(|(index, _)| index));
+        };
+        let had = has.and_then(|index| self.tracks.get(usize::from(index)));
+        let is_good = had.is_some_and(|had| {
+            had.arrives(now) && had.rate.saturating_add(had.rate / 5) >= highest.rate
+        });
+        if is_good { has } else { Some(best) }
+    }
+}
+
+impl StreamTrack {
+    fn new(track: &Track, limits: &Limits) -> Self {
+        Self {
+            timeline: Timeline::new(track.parameters.clock_rate),
+            track: track.clone(),
+            history: History::new(limits),
+            mapping: None,
+            keyframe: None,
+            asked: None,
+            is_wanted: false,
+            last_arrival: None,
+            window: None,
+            rate: 0,
+        }
+    }
+
+    fn restart(&mut self, track: &Track) {
+        self.timeline.set_clock_rate(track.parameters.clock_rate);
+        self.timeline.restart();
+        self.track = track.clone();
+        self.mapping = None;
+        self.keyframe = None;
+        self.asked = None;
+    }
+
+    /// Gives a packet its place, and keeps it; `None` if it was there before or is too late.
+    pub(super) fn admit(&mut self, packet: &RtpPacket) -> Option<Kept> {
+        let (ssrc, arrival) = (packet.ssrc(), packet.arrival);
+        let placed = self.timeline.place(ssrc, packet.sequence, packet.timestamp(), arrival)?;
+        let (audio_level, orientation) = ingest::carried_extensions(packet);
+        let kept = Kept {
+            sequence: placed.sequence,
+            timestamp: placed.timestamp,
+            audio_level,
+            orientation,
+            packet: packet.clone(),
+        };
+        if !self.history.insert(kept.clone()) {
+            return None;
+        }
+        if placed.is_first {
+            self.mapping = None;
+            self.keyframe = None;
+        }
+        self.note_keyframe(&kept);
+        self.count(arrival, packet.bytes().len());
+        Some(kept)
+    }
+
+    fn note_keyframe(&mut self, kept: &Kept) {
+        let bytes = kept.packet.bytes().len();
+        match &mut self.keyframe {
+            Some(keyframe)
+                if !kept.packet.is_keyframe_start || keyframe.timestamp == kept.timestamp =>
+            {
+                keyframe.bytes = keyframe.bytes.saturating_add(bytes);
+            }
+            keyframe if kept.packet.is_keyframe_start => {
+                let (sequence, timestamp) = (kept.sequence, kept.timestamp);
+                *keyframe =
+                    Some(Keyframe { sequence, timestamp, arrival: kept.packet.arrival, bytes });
+                self.is_wanted = false;
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, arrival: Instant, bytes: usize) {
+        self.last_arrival = Some(arrival);
+        let (start, counted) = self.window.get_or_insert((arrival, 0));
+        *counted = counted.saturating_add(bytes as u64);
+        if arrival.saturating_duration_since(*start) >= RATE_WINDOW {
+            self.rate = *counted;
+            self.window = Some((arrival, 0));
+        }
+    }
+
+    fn arrives(&self, now: Instant) -> bool {
+        self.last_arrival.is_some_and(|last| now.saturating_duration_since(last) < SILENT)
+    }
+
+    /// The number of the last keyframe's first packet, if a viewer that joins can begin with it.
+    pub(super) fn replay(&self, now: Instant, limits: &Limits) -> Option<u64> {
+        let keyframe = self.keyframe?;
+        let is_young = now.saturating_duration_since(keyframe.arrival) <= limits.replay_age;
+        let is_kept = self.history.get(keyframe.sequence).is_some();
+        let is_small = keyframe.bytes <= limits.replay_bytes;
+        (is_young && is_kept && is_small).then_some(keyframe.sequence)
+    }
+
+    /// Whether to ask the publisher for a keyframe now. If the last was asked for less than `interval` ago, it is kept
+    /// in mind until then.
+    pub(super) fn wants_keyframe(&mut self, now: Instant, interval: Duration) -> bool {
+        let is_due = self.asked.is_none_or(|at| now.saturating_duration_since(at) >= interval);
+        self.is_wanted = !is_due;
+        if is_due {
+            self.asked = Some(now);
+        }
+        is_due
+    }
+
+    /// When a keyframe that is kept in mind is to be asked for.
+    pub(super) fn keyframe_due(&self, interval: Duration) -> Option<Instant> {
+        self.asked.filter(|_| self.is_wanted)?.checked_add(interval)
+    }
+
+    /// The timestamp that belongs to our clock's time `wall`, which is `now`.
+    pub(super) fn timestamp_at(&self, now: Instant, wall: Duration) -> Option<u32> {
+        match &self.mapping {
+            Some(mapping) => Some(mapping.timestamp_at(wall)),
+            None => self.timeline.timestamp_at(now),
+        }
+    }
+}

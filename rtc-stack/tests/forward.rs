@@ -1,0 +1,165 @@
+//! What a publisher sends comes to its viewers as it was.
+
+mod support;
+
+use std::time::Duration;
+
+use rtc_stack::sfu::Event;
+use rtc_stack::{Codec, MediaKind};
+use support::client::{Digest, Got, digest};
+use support::offers::parameters;
+use support::{Abilities, Conditions, World};
+
+fn payloads(world: &World, kind: MediaKind, publisher: usize) -> Vec<Digest> {
+    let track = match kind {
+        MediaKind::Audio => 0,
+        _ => 1,
+    };
+    let id = world.id(publisher);
+    let packets = world.packets.iter().filter(|(peer, p)| *peer == id && p.track == track);
+    packets.map(|(_, p)| digest(p.packet.payload())).collect()
+}
+
+#[test]
+fn three_viewers_get_every_byte() {
+    for codec in [Codec::H264, Codec::Vp8] {
+        let mut world = World::new();
+        world.keeps_packets = true;
+        let abilities = Abilities { video: vec![codec], ..Abilities::default() };
+        let (publisher, stream) = world.publish(&abilities, Conditions::default());
+        let viewers = [0; 3].map(|_| world.watch(stream, &abilities, Conditions::default()));
+        world.stream(publisher, 100, 50);
+        world.run(Duration::from_millis(100));
+        for kind in [MediaKind::Audio, MediaKind::Video] {
+            let sent = payloads(&world, kind, publisher);
+            assert!(sent.len() >= 200, "{} packets of {kind}", sent.len());
+            for viewer in viewers {
+                let got = world.client(viewer).got(kind);
+                let differs = got.payloads().iter().zip(&sent).position(|(a, b)| a != b);
+                assert_eq!(differs, None, "{codec} {kind}");
+                assert_eq!(got.packets.len(), sent.len(), "{codec} {kind}");
+                assert_eq!(got.holes(), []);
+                assert_eq!(got.duplicates, 0);
+            }
+        }
+        for viewer in viewers {
+            assert_eq!(world.client(viewer).refused, 0);
+        }
+    }
+}
+
+#[test]
+fn sequence_numbers_timestamps_and_extensions_are_the_viewers_own() {
+    let mut world = World::new();
+    world.keeps_packets = true;
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewers = [0; 2].map(|_| world.watch(stream, &abilities, Conditions::default()));
+    world.stream(publisher, 60, 30);
+    for viewer in viewers {
+        let client = world.client(viewer);
+        let section = client.section(MediaKind::Audio).clone();
+        let got = client.got(MediaKind::Audio);
+        let agreed = section.bind(&parameters(Codec::Opus)).unwrap();
+        let mut before: Option<&Got> = None;
+        let mut levels = Vec::new();
+        for packet in got.packets.values() {
+            assert_eq!(packet.payload_type, agreed.payload_type);
+            if let Some(before) = before {
+                assert_eq!(packet.timestamp.wrapping_sub(before.timestamp), 960);
+            }
+            let of = |id: Option<u8>| packet.extensions.iter().find(|(i, _)| Some(*i) == id);
+            levels.push(of(section.extensions.audio_level).unwrap().1[0]);
+            before = Some(packet);
+        }
+        // The publisher's level is the lower bits of its sequence number.
+        for pair in levels.windows(2) {
+            assert_eq!((pair[0] & 0x7f).wrapping_add(1) & 0x7f, pair[1] & 0x7f);
+        }
+        let first = got.packets.values().next().unwrap();
+        let mid = first.extensions.iter().find(|(id, _)| Some(*id) == section.extensions.mid);
+        assert_eq!(mid.unwrap().1, section.mid.as_str().as_bytes());
+        // Numbers of the transport go up by one from packet to packet, over both sections.
+        let client = world.client(viewer);
+        let id = client.section(MediaKind::Video).extensions.transport_wide_cc;
+        let numbers = [MediaKind::Audio, MediaKind::Video].map(|kind| {
+            let packets = client.got(kind).packets.values();
+            packets.filter_map(|packet| {
+                packet.extensions.iter().find(|(i, _)| Some(*i) == id).map(|(_, data)| data.clone())
+            })
+        });
+        let mut numbers: Vec<_> = numbers.into_iter().flatten().collect();
+        numbers.sort();
+        let count = numbers.len();
+        numbers.dedup();
+        assert!(count > 180 && numbers.len() == count, "{count} {}", numbers.len());
+    }
+}
+
+#[test]
+fn either_kind_comes_alone() {
+    for kind in [MediaKind::Audio, MediaKind::Video] {
+        let mut world = World::new();
+        let mut abilities = Abilities::default();
+        match kind {
+            MediaKind::Audio => abilities.video.clear(),
+            _ => abilities.audio.clear(),
+        }
+        let (publisher, stream) = world.publish(&abilities, Conditions::default());
+        let viewer = world.watch(stream, &Abilities::default(), Conditions::default());
+        world.stream(publisher, 50, 25);
+        world.run(Duration::from_millis(100));
+        let got = world.client(viewer).got(kind);
+        assert!(got.packets.len() >= 100 && got.holes().is_empty());
+        let other = if kind == MediaKind::Audio { MediaKind::Video } else { MediaKind::Audio };
+        assert!(!world.client(viewer).has_any(other));
+    }
+}
+
+#[test]
+fn a_viewer_without_the_codec_gets_the_rest_and_the_server_is_told() {
+    let mut world = World::new();
+    let vp8 = Abilities { video: vec![Codec::Vp8], ..Abilities::default() };
+    let (publisher, stream) = world.publish(&vp8, Conditions::default());
+    let viewer = world.watch(stream, &Abilities::default(), Conditions::default());
+    world.stream(publisher, 25, 25);
+    assert!(!world.client(viewer).has_any(MediaKind::Video));
+    assert!(world.client(viewer).got(MediaKind::Audio).packets.len() > 40);
+    let told =
+        world.events.iter().filter(|event| matches!(event, Event::Unsupported { track: 1, .. }));
+    assert_eq!(told.count(), 1);
+}
+
+#[test]
+fn viewers_hear_of_the_clock_and_publishers_of_what_arrives() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 250, 50);
+    let mut clocks = Vec::new();
+    for (kind, rate) in [(MediaKind::Audio, 48_000.0), (MediaKind::Video, 90_000.0)] {
+        let got = world.client(viewer).got(kind);
+        assert!((8..=11).contains(&got.reports.len()), "{}", got.reports.len());
+        let (at, info) = got.reports.last().unwrap();
+        // The packet that came last was captured when its timestamp says, a few ms before it came.
+        let last = got.packets.values().rfind(|packet| packet.arrival <= *at).unwrap();
+        let behind = f64::from(info.timestamp.wrapping_sub(last.timestamp).cast_signed()) / rate;
+        let arrived = (*at - last.arrival).as_secs_f64();
+        assert!((behind - arrived).abs() < 0.025, "{kind}: {behind} {arrived}");
+        clocks.push(info.time.to_unix());
+        assert_eq!(
+            u64::from(info.packets),
+            got.packets.values().filter(|p| p.arrival <= *at).count() as u64
+        );
+    }
+    assert!(clocks[0] > Duration::from_secs(1_800_000_000));
+    let client = world.client(publisher);
+    assert!(client.receiver_reports.len() >= 20);
+    let seconds = client.receiver_reports.iter().map(|(at, _)| *at).collect::<Vec<_>>();
+    assert!(seconds.windows(2).all(|pair| pair[1] - pair[0] < Duration::from_secs(1)));
+    assert!(client.transport_reported > 1_000 && client.transport_lost == 0);
+    let statistics = world.sfu.statistics(world.id(viewer)).unwrap();
+    let rtt = statistics.rtt.unwrap();
+    assert!(rtt <= Duration::from_millis(5), "{rtt:?}");
+}
