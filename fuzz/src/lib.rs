@@ -17,6 +17,7 @@ mod rtp_packets;
 mod session_pair;
 mod sessions;
 mod split;
+mod stun_messages;
 
 pub use addresses::{amf3, handshake, url};
 pub use amf0_values::amf0;
@@ -31,12 +32,13 @@ pub use nal::flv_nal;
 pub use rtp_packets::{rtcp_compound, rtp_arrivals, rtp_packet, srtp_packets};
 pub use session_pair::session_pair;
 pub use sessions::{client_session, server_session};
+pub use stun_messages::stun;
 
 /// A target: it panics when a property does not hold for these bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus directory and libFuzzer program.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("amf0", amf0),
     ("flv_demux", flv_demux),
     ("flv_codec_records", flv_codec_records),
@@ -57,4 +59,5 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("srtp_packets", srtp_packets),
     ("rtp_arrivals", rtp_arrivals),
     ("sdp", sdp),
+    ("stun", stun),
 ];
