@@ -65,6 +65,8 @@ pub fn agree(
         // The sources are named by their layers alone.
         let is_kept = |line: &&str| !line.starts_with("a=ssrc");
         text = text.lines().filter(is_kept).map(|line| format!("{line}\r\n")).collect();
+        text += "a=extmap:9 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n";
+        text += "a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n";
         for layer in &abilities.layers {
             text += &format!("a=rid:{layer} send\r\n");
         }

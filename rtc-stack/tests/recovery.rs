@@ -1,0 +1,208 @@
+//! What networks lose comes again, in both directions.
+
+mod support;
+
+use std::time::Duration;
+
+use rtc_stack::sfu::{Direction, Event};
+use rtc_stack::{Codec, MediaKind};
+use support::{Abilities, Conditions, World};
+
+const DELAY: Duration = Duration::from_millis(50);
+
+/// The share of the packets lost on the way that came in the end.
+fn recovered(sent: usize, got: usize, lost: u64) -> f64 {
+    1.0 - (sent - got) as f64 / lost as f64
+}
+
+#[test]
+fn viewers_get_what_the_way_to_them_loses() {
+    for rtx in [true, false] {
+        for codec in [Codec::H264, Codec::Vp8] {
+            let mut world = World::new();
+            world.keeps_packets = true;
+            let abilities = Abilities { video: vec![codec], rtx, ..Abilities::default() };
+            let (publisher, stream) = world.publish(&abilities, Conditions::default());
+            let viewer = world.watch(stream, &abilities, Conditions::default());
+            world.stream(publisher, 2, 100);
+            world.client(viewer).up.conditions = Conditions::loss(0.05, DELAY);
+            world.client(viewer).down.conditions = Conditions::loss(0.05, DELAY);
+            world.stream(publisher, 500, 100);
+            world.client(viewer).down.conditions = Conditions::default();
+            world.client(viewer).up.conditions = Conditions::default();
+            world.stream(publisher, 2, 100);
+            world.run(Duration::from_secs(1));
+            let sent = world.packets.iter().filter(|(_, packet)| packet.track == 1).count();
+            let got = world.client(viewer).got(MediaKind::Video);
+            let lost = got.recovered.len() + got.holes().len();
+            assert!(lost > 40, "{lost}");
+            assert!(recovered(sent, got.packets.len(), lost as u64) > 0.99, "{codec} {rtx}");
+            let statistics = world.sfu.statistics(world.id(viewer)).unwrap();
+            assert!(statistics.retransmitted_bytes > 0);
+            assert!(statistics.rtt.unwrap() > Duration::from_millis(60));
+            assert_eq!(world.client(viewer).refused, 0);
+        }
+    }
+}
+
+#[test]
+fn the_server_gets_what_the_way_from_a_publisher_loses() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 2, 100);
+    world.client(publisher).up.conditions = Conditions::loss(0.05, DELAY);
+    world.client(publisher).down.conditions = Conditions::loss(0.05, DELAY);
+    world.stream(publisher, 500, 100);
+    world.client(publisher).up.conditions = Conditions::default();
+    world.client(publisher).down.conditions = Conditions::default();
+    world.stream(publisher, 2, 100);
+    world.run(Duration::from_secs(1));
+    let statistics = world.sfu.statistics(world.id(publisher)).unwrap();
+    let video = statistics.tracks.iter().find(|t| t.kind == MediaKind::Video).unwrap();
+    assert!(video.retransmitted > 40, "{video:?}");
+    let holes = world.client(viewer).got(MediaKind::Video).holes().len() as f64;
+    assert!(holes / (holes + video.retransmitted as f64) < 0.01, "{holes} of {video:?}");
+    // What came late has its place in order.
+    assert!(world.client(viewer).got(MediaKind::Video).packets.len() > 1_500);
+}
+
+#[test]
+fn heavy_loss_goes_on_with_keyframes() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 2, 1_000_000);
+    let bad = Conditions::loss(0.15, DELAY);
+    world.client(publisher).up.conditions = bad;
+    // It answers no request for packets, so that only keyframes help.
+    world.client(publisher).asks_again = false;
+    world.client(viewer).down.conditions = bad;
+    world.client(viewer).keyframes_on_loss = true;
+    world.stream(publisher, 500, 1_000_000);
+    let asked = world.client(publisher).plis;
+    // A keyframe may be asked for twice a second, by viewers and for what was given up.
+    assert!((8..=45).contains(&asked), "{asked}");
+    let got = world.client(viewer).got(MediaKind::Video).packets.len();
+    assert!(got > 1_000, "{got}");
+}
+
+#[test]
+fn reordering_and_duplication_change_nothing() {
+    let mut world = World::new();
+    world.keeps_packets = true;
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 2, 50);
+    let mixed = Conditions {
+        delay: Duration::from_millis(10),
+        jitter: Duration::from_millis(12),
+        duplication: 0.1,
+        loss: 0.0,
+    };
+    for client in [publisher, viewer] {
+        world.client(client).up.conditions = mixed;
+        world.client(client).down.conditions = mixed;
+    }
+    world.stream(publisher, 200, 50);
+    world.run(Duration::from_millis(500));
+    for (kind, track) in [(MediaKind::Audio, 0), (MediaKind::Video, 1)] {
+        let sent = world.packets.iter().filter(|(_, packet)| packet.track == track);
+        let numbers: std::collections::BTreeSet<u64> =
+            sent.map(|(_, p)| p.packet.sequence).collect();
+        let all = world.packets.iter().filter(|(_, packet)| packet.track == track).count();
+        // The server has each once, and viewers have each once.
+        assert_eq!(numbers.len(), all);
+        let got = world.client(viewer).got(kind);
+        assert_eq!(got.packets.len(), all, "{kind}");
+        assert!(got.holes().is_empty());
+    }
+}
+
+#[test]
+fn packets_lost_on_purpose_are_asked_for() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 5, 50);
+    let (p, v) = (world.id(publisher), world.id(viewer));
+    world.sfu.drop_next(p, 3, Direction::Incoming);
+    world.stream(publisher, 10, 50);
+    assert!(world.client(publisher).nacked >= 1);
+    world.sfu.drop_next(v, 4, Direction::Outgoing);
+    world.stream(publisher, 10, 50);
+    let client = world.client(viewer);
+    let again: usize = [MediaKind::Audio, MediaKind::Video]
+        .map(|kind| client.got(kind).recovered.len())
+        .iter()
+        .sum();
+    assert!(again >= 2, "{again}");
+    assert!(client.got(MediaKind::Video).holes().is_empty());
+}
+
+#[test]
+fn a_viewer_that_asks_for_everything_has_its_share() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 25, 50);
+    let ssrc = world.client(viewer).section(MediaKind::Video).local_source.unwrap().ssrc;
+    let begun = world.sfu.statistics(world.id(viewer)).unwrap();
+    for frame in 0..250 {
+        world.send_frame(publisher, frame, 50);
+        world.run(Duration::from_millis(40));
+        let now = world.now;
+        let all: Vec<u16> = (0..4_000).collect();
+        let newest = *world.client(viewer).got(MediaKind::Video).packets.keys().last().unwrap();
+        let latest: Vec<u16> = (0..200).rev().map(|n| (newest - n) as u16).collect();
+        let client = world.client(viewer);
+        for list in [&latest, &all] {
+            client.send_rtcp(now, |writer| {
+                writer.nack(rtc_stack::Ssrc(1), ssrc, list);
+            });
+        }
+    }
+    let statistics = world.sfu.statistics(world.id(viewer)).unwrap();
+    let sent: u64 = statistics.tracks.iter().map(|track| track.bytes).sum();
+    let again = statistics.retransmitted_bytes - begun.retransmitted_bytes;
+    assert!(again > 100_000, "{again}");
+    // 30 % and the burst, with headers.
+    assert!(again < sent * 35 / 100 + 140 * 1024, "{again} of {sent}");
+    assert!(statistics.retransmissions_refused > 10_000);
+}
+
+#[test]
+fn a_flood_of_requests_for_keyframes_is_one_every_half_second() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewers = [0; 5].map(|_| world.watch(stream, &abilities, Conditions::default()));
+    world.stream(publisher, 25, 1_000);
+    world.events.clear();
+    let before = world.client(publisher).plis;
+    for frame in 1..101 {
+        world.send_frame(publisher, frame, 1_000);
+        world.run(Duration::from_millis(40));
+        let now = world.now;
+        for viewer in viewers {
+            let client = world.client(viewer);
+            let ssrc = client.section(MediaKind::Video).local_source.unwrap().ssrc;
+            for number in 0..10 {
+                client.send_rtcp(now, |writer| {
+                    writer.picture_loss(rtc_stack::Ssrc(1), ssrc);
+                    writer.full_intra_requests(rtc_stack::Ssrc(1), &[(ssrc, number)]);
+                });
+            }
+        }
+    }
+    let wanted =
+        world.events.iter().filter(|event| matches!(event, Event::KeyframeWanted { .. })).count();
+    assert!((7..=9).contains(&wanted), "{wanted}");
+    let asked = world.client(publisher).plis - before;
+    assert!((7..=9).contains(&asked), "{asked}");
+}
