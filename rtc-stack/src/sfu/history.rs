@@ -111,3 +111,86 @@ impl History {
         self.oldest = self.oldest.saturating_add(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::*;
+    use crate::Codec;
+    use crate::rtp::Fields;
+
+    fn base() -> Instant {
+        #[allow(clippy::disallowed_methods)]
+        Instant::now()
+    }
+
+    fn kept(sequence: u64, arrival: Instant) -> Kept {
+        let mut bytes = BytesMut::new();
+        Fields::default().append(&[], &mut bytes);
+        bytes.extend_from_slice(&[7; 88]);
+        let packet = RtpPacket::parse(bytes, sequence, arrival, Codec::Opus).unwrap();
+        Kept { sequence, timestamp: 0, audio_level: None, orientation: None, packet }
+    }
+
+    fn history(packets: usize, bytes: usize) -> History {
+        History::new(&Limits {
+            history_packets: packets,
+            history_bytes: bytes,
+            history_age: Duration::from_secs(1),
+            ..Limits::default()
+        })
+    }
+
+    #[test]
+    fn a_number_is_taken_once() {
+        let (mut history, now) = (history(100, 1 << 20), base());
+        for sequence in [1_000, 1_002, 999, 1_001] {
+            assert!(history.insert(kept(sequence, now)), "{sequence}");
+            assert!(!history.insert(kept(sequence, now)), "{sequence}");
+        }
+        assert!(!history.insert(kept(1_000 - BEFORE_FIRST - 1, now)));
+        assert!(history.get(1_001).is_some() && history.get(1_003).is_none());
+    }
+
+    #[test]
+    fn what_was_forgotten_is_not_taken_again() {
+        let (mut history, now) = (history(4, 1 << 20), base());
+        for sequence in 1_000..1_010 {
+            assert!(history.insert(kept(sequence, now)));
+        }
+        assert!(history.get(1_005).is_none() && history.get(1_006).is_some());
+        assert!((990..1_010).all(|sequence| !history.insert(kept(sequence, now))));
+        // A leap leaves nothing of what was before.
+        assert!(history.insert(kept(9_000, now)));
+        assert!(!history.insert(kept(1_009, now)) && history.get(1_009).is_none());
+        let later = now + Duration::from_secs(2);
+        assert!(history.insert(kept(9_001, later)));
+        assert!(!history.insert(kept(9_000, later)));
+    }
+
+    #[test]
+    fn bytes_and_age_are_bounded() {
+        let (mut history, now) = (history(1_000, 1_000), base());
+        for sequence in 0..50 {
+            assert!(history.insert(kept(100 + sequence, now)));
+            assert!(history.bytes <= 1_000);
+        }
+        assert!(history.get(140).is_some() && history.get(139).is_none());
+        history.forget_older(now + Duration::from_secs(2));
+        assert!(history.get(148).is_none() && history.get(149).is_some());
+        assert_eq!(history.bytes, 100);
+    }
+
+    #[test]
+    fn a_missing_packet_has_its_place_until_older_ones_are_forgotten() {
+        let (mut history, now) = (history(1_000, 1 << 20), base());
+        history.insert(kept(100, now));
+        history.insert(kept(102, now));
+        history.insert(kept(103, now + Duration::from_millis(900)));
+        history.forget_older(now + Duration::from_millis(950));
+        assert!(history.insert(kept(101, now + Duration::from_millis(950))));
+        history.forget_older(now + Duration::from_millis(1_100));
+        assert!(history.get(100).is_none() && history.get(101).is_some());
+    }
+}

@@ -1,5 +1,6 @@
 //! All peers of one shard: what publishers send goes out to the server, what streams get goes out to viewers.
 
+mod catch_up;
 mod clock;
 mod config;
 mod error;
@@ -7,6 +8,7 @@ mod event;
 mod feedback;
 mod history;
 mod ingest;
+mod layers;
 mod output;
 mod published;
 mod publisher;
@@ -20,6 +22,7 @@ mod slab;
 mod slots;
 mod statistics;
 mod stream;
+mod streams;
 mod timeline;
 mod timers;
 mod track;

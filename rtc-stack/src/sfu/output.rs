@@ -205,3 +205,52 @@ impl Output {
         self.last_sent.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base() -> Instant {
+        #[allow(clippy::disallowed_methods)]
+        Instant::now()
+    }
+
+    fn output() -> Output {
+        Output::new(0, Ssrc(1), Mid::new(b"0").unwrap(), &mut fastrand::Rng::with_seed(1))
+    }
+
+    #[test]
+    fn numbers_go_on_over_tracks_and_are_never_given_twice() {
+        let (mut output, now) = (output(), base());
+        let start = output.next;
+        assert!(start < 1 << 15);
+        output.bind(Some(0), Gate::Next);
+        output.begin(now, 500, 9_000);
+        for sequence in 500..510 {
+            let number = output.number(sequence).unwrap();
+            assert_eq!(number, start + sequence - 500);
+            output.record(now, number, 9_000, 100);
+        }
+        assert_eq!(output.number(499), None);
+        assert_eq!(output.sequence_of((start + 3) as u16), Some((start + 3, 503)));
+        let last = output.timestamp(9_000);
+        // Another track: what was sent of the first can't be had any more.
+        output.bind(Some(1), Gate::Next);
+        assert_eq!(output.sequence_of((start + 3) as u16), None);
+        output.begin(now + std::time::Duration::from_millis(100), 70_000, 5);
+        assert_eq!(output.number(70_000), Some(start + 10));
+        assert_eq!(output.number(69_999), None);
+        assert_eq!(output.timestamp(5), last.wrapping_add(9_000));
+        assert_eq!(output.sequence_of((start + 10) as u16), None);
+    }
+
+    #[test]
+    fn the_mid_is_in_the_first_packets_of_a_source() {
+        let mut output = output();
+        let start = output.next;
+        assert!(output.has_mid(start) && output.has_mid(start + WITH_MID - 1));
+        assert!(!output.has_mid(start + WITH_MID));
+        output.bind(Some(0), Gate::Next);
+        assert!(output.has_mid(start));
+    }
+}

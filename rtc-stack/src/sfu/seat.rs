@@ -186,3 +186,21 @@ impl ExtensionIds {
         Self { transport_cc: 0, abs_send_time: 0, ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::viewer::Viewer;
+    use super::super::{Peer, stream::Stream};
+    use super::*;
+    use crate::srtp::Outbound;
+
+    /// What a viewer holds is what decides how many there can be.
+    #[test]
+    fn a_viewer_takes_little_memory() {
+        let sizes = [size_of::<Outbound>(), size_of::<Output>(), size_of::<Seat>()];
+        assert!(size_of::<Seat>() <= 1_152, "{sizes:?}");
+        let held = size_of::<Seat>() + size_of::<Peer>() + size_of::<Viewer>();
+        assert!(held <= 2_048, "{held}");
+        assert!(size_of::<Stream>() <= 128);
+    }
+}
