@@ -174,7 +174,8 @@ fn a_shard_that_never_had_the_stream_begins_with_what_others_had() {
     let abilities = Abilities::default();
     let (publisher, stream) = world.publish(&abilities, Conditions::default());
     world.stream(publisher, 5, 100);
-    let known = world.tracks[0].1.iter().cloned().map(Option::unwrap).collect::<Vec<_>>();
+    let id = world.id(publisher);
+    let known = world.sfu.tracks(id);
     let replay: Vec<TrackPacket> = world.packets.iter().map(|(_, packet)| packet.clone()).collect();
     // The same stream under another number stands for another shard.
     let elsewhere = world.sfu.open_stream(&known).unwrap();

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rtc_stack::MediaKind;
-use rtc_stack::session::{Flow, Outgoing};
+use rtc_stack::session::{Flow, Outgoing, Transport};
 use rtc_stack::sfu::{CloseReason, Event, PeerConfig, Received, Role, SfuError};
 use rtc_stack::srtp::{Outbound, Profile, SessionKeys};
 use rtc_stack::stun::Credentials;
@@ -289,4 +289,30 @@ fn events_that_nobody_takes_are_bounded() {
         count += 1;
     }
     assert_eq!(count, 100);
+}
+
+#[test]
+fn a_peer_by_tcp_is_answered_by_tcp() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let signalled = world.signal(Role::Viewer, &abilities, Conditions::default());
+    let (id, client, keys) = (signalled.id, signalled.client, signalled.keys);
+    let mut flow = client.flow();
+    flow.transport = Transport::Tcp;
+    let mut out = Outgoing::default();
+    let mut request = client.binding_request(client.password(), true);
+    world.sfu.receive(world.now, flow, &mut request, &mut out);
+    assert!(out.udp.is_empty());
+    let answers: Vec<_> = out.tcp.iter().map(|(to, _)| to).collect();
+    assert_eq!(answers, [flow.destination]);
+    world.sfu.send_dtls(id, &[22; 50], &mut out);
+    world.sfu.established(world.now, id, &keys.0, keys.1, &mut out).unwrap();
+    world.sfu.remove(id, &mut out);
+    assert!(out.udp.is_empty());
+    // The answer, the datagram of DTLS and a BYE.
+    assert_eq!(out.tcp.iter().count(), 3);
+    // By UDP, nobody is there.
+    flow.transport = Transport::Udp;
+    let mut hello = [22; 50];
+    assert_eq!(world.sfu.receive(world.now, flow, &mut hello, &mut out), Received::UnknownAddress);
 }

@@ -6,11 +6,11 @@ use bytes::BytesMut;
 
 use super::published::PublishedTrack;
 use super::publisher::Publisher;
-use super::{Event, PeerId, RoleState, SenderClock, Sfu, SfuConfig, SfuError, seat_mut};
-use crate::MediaKind;
+use super::{Event, PeerId, RoleState, SenderClock, Sfu, SfuConfig, SfuError, Track, seat_mut};
 use crate::rtcp::{Packet, Packets, ReportBlock, Writer};
 use crate::session::{Flow, Outgoing};
 use crate::srtp::Outbound;
+use crate::{Codec, CodecParameters, MediaKind};
 
 /// Time between two reports: publishers hear from us at least once a second.
 const REPORTS: Duration = Duration::from_millis(900);
@@ -36,6 +36,22 @@ impl Sfu {
             track.is_keyframe_wanted = track.kind == MediaKind::Video;
         }
         Ok(())
+    }
+
+    /// A publisher's tracks by their numbers, for [`set_tracks`](Self::set_tracks) of its stream. One that has not
+    /// arrived yet has [`Codec::Other`], which no viewer gets. Empty for a peer that is gone, and for a viewer.
+    pub fn tracks(&self, publisher: PeerId) -> Vec<Track> {
+        let Some(RoleState::Publisher(publisher)) =
+            self.peers.get(publisher).map(|peer| &peer.role)
+        else {
+            return Vec::new();
+        };
+        let parameters = |track| match publisher.codec(track) {
+            Some(codec) => codec.parameters.clone(),
+            None => CodecParameters::new(Codec::Other),
+        };
+        let tracks = publisher.tracks.iter();
+        tracks.map(|track| Track { parameters: parameters(track), layer: track.layer }).collect()
     }
 
     /// Takes a compound of RTCP packets of a publisher.

@@ -110,13 +110,13 @@ impl Stream {
             tracks.filter(|(_, track)| track.track.kind() == Some(kind))
         };
         let arriving = of_kind().filter(|(_, track)| track.arrives(now));
-        let highest = arriving.max_by_key(|(_, track)| track.rate);
+        let highest = arriving.max_by_key(|(_, track)| track.rate());
         let Some((best, highest)) = highest else {
             return has.or_else(|| of_kind().next().map(|(index, _)| index));
         };
         let had = has.and_then(|index| self.tracks.get(usize::from(index)));
         let is_good = had.is_some_and(|had| {
-            had.arrives(now) && had.rate.saturating_add(had.rate / 5) >= highest.rate
+            had.arrives(now) && had.rate().saturating_add(had.rate() / 5) >= highest.rate()
         });
         if is_good { has } else { Some(best) }
     }
@@ -197,6 +197,11 @@ impl StreamTrack {
             self.rate = *counted;
             self.window = Some((arrival, 0));
         }
+    }
+
+    /// Bytes in a second; before there has been one, what has come so far.
+    fn rate(&self) -> u64 {
+        self.rate.max(self.window.map_or(0, |(_, counted)| counted))
     }
 
     fn arrives(&self, now: Instant) -> bool {

@@ -222,6 +222,10 @@ impl Client {
         message.raw.clone()
     }
 
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
     pub fn check(&mut self, now: Instant, nominate: bool) {
         let password = self.password.clone();
         let request = self.binding_request(&password, nominate);

@@ -2,12 +2,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rtc_stack::session::Outgoing;
-use rtc_stack::sfu::{
-    Event, PeerConfig, PeerId, Role, Sfu, SfuConfig, StreamId, Track, TrackPacket,
-};
+use rtc_stack::sfu::{Event, PeerConfig, PeerId, Role, Sfu, SfuConfig, StreamId, TrackPacket};
 use rtc_stack::srtp::SessionKeys;
 use rtc_stack::stun::Credentials;
-use rtc_stack::{Codec, Limits, MediaKind};
+use rtc_stack::{Limits, MediaKind};
 
 use super::client::{Client, PROFILE};
 use super::link::Conditions;
@@ -26,8 +24,6 @@ pub struct World {
     pub clients: Vec<(PeerId, Client)>,
     /// What the server joins.
     pub published: Vec<(PeerId, StreamId)>,
-    /// The tracks of each publisher as far as they are known.
-    pub tracks: Vec<(PeerId, Vec<Option<Track>>)>,
     /// All events but packets.
     pub events: Vec<Event>,
     /// Packets of publishers, as the server has them.
@@ -57,7 +53,6 @@ impl World {
             rng: fastrand::Rng::with_seed(7),
             clients: Vec::new(),
             published: Vec::new(),
-            tracks: Vec::new(),
             events: Vec::new(),
             packets: Vec::new(),
             keeps_packets: false,
@@ -272,9 +267,7 @@ impl World {
                     }
                     continue;
                 }
-                Event::Track { peer, track, description } => {
-                    self.learn(*peer, *track, description.clone());
-                }
+                Event::Track { peer, .. } => self.learn(*peer),
                 Event::SenderClock { peer, track, clock } => {
                     if let Some(stream) = self.stream_of(*peer) {
                         self.sfu.sender_clock(stream, *track, clock);
@@ -293,21 +286,8 @@ impl World {
         self.flush();
     }
 
-    fn learn(&mut self, peer: PeerId, track: u8, description: Track) {
-        let index = self.tracks.iter().position(|(known, _)| *known == peer);
-        let index = index.unwrap_or_else(|| {
-            self.tracks.push((peer, Vec::new()));
-            self.tracks.len() - 1
-        });
-        let known = &mut self.tracks[index].1;
-        if known.len() <= usize::from(track) {
-            known.resize(usize::from(track) + 1, None);
-        }
-        known[usize::from(track)] = Some(description);
-        // A track that has not arrived yet stands for one that nobody can play.
-        let none = Track::new(rtc_stack::CodecParameters::new(Codec::Other));
-        let tracks: Vec<Track> =
-            known.iter().map(|track| track.clone().unwrap_or_else(|| none.clone())).collect();
+    fn learn(&mut self, peer: PeerId) {
+        let tracks = self.sfu.tracks(peer);
         if let Some(stream) = self.stream_of(peer) {
             self.sfu.set_tracks(self.now, stream, &tracks).unwrap();
         }
