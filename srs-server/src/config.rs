@@ -152,6 +152,6 @@ mod tests {
         let settings = Settings::new(Source::ZeroConfig, &loaded);
         let others = Optional { rtmp: false, http: true, api: true, rtc: true, rtc_tcp: true };
         assert_eq!(settings.optional, others);
-        assert_eq!(settings.config.listen, ["[::]:19350".parse().unwrap()]);
+        assert_eq!(settings.config.listen, ["[::]:19350".parse::<SocketAddr>().unwrap()]);
     }
 }

@@ -7,7 +7,7 @@ use tracing::info;
 use crate::{
     config::Settings,
     net::{self, Bound, BoundUdp},
-    rtc::CertificateError,
+    rtc::{CertificateError, WorkersError},
 };
 
 /// The ports of a server. Opening them takes no runtime and no thread, so that it can be done
@@ -45,6 +45,9 @@ pub enum StartError {
     /// WebRTC has nothing to show its clients.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// WebRTC can't be served.
+    #[error(transparent)]
+    Rtc(#[from] WorkersError),
     /// The system gives no threads or sockets.
     #[error("cannot start: {0}")]
     Io(#[from] io::Error),

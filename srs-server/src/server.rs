@@ -29,7 +29,7 @@ use crate::{
     net::{self, Bound, Residence, Shard, Shards},
     ports::{Ports, RtcPorts, StartError},
     process::needs_restart,
-    rtc::{Candidates, Certificate, Rtc},
+    rtc::{Candidates, Certificate, Rtc, Workers},
     rtmp,
     system::System,
 };
@@ -98,7 +98,9 @@ pub struct Server {
     http: Vec<SocketAddr>,
     api: Vec<SocketAddr>,
     exporter: Vec<SocketAddr>,
-    rtc: RtcPorts,
+    rtc: Vec<SocketAddr>,
+    /// Those who have the sessions of WebRTC, where it is served.
+    workers: Option<Workers>,
     shards: Arc<Shards>,
     /// Those who accept connections.
     listeners: JoinSet<()>,
@@ -168,7 +170,8 @@ impl Server {
             http: http.iter().map(|bound| bound.address).collect(),
             api: api.iter().map(|bound| bound.address).chain(shared_api.iter().copied()).collect(),
             exporter: exporter.iter().map(|bound| bound.address).collect(),
-            rtc: rtc_ports,
+            rtc: rtc_ports.udp.iter().map(|bound| bound.address).collect(),
+            workers: None,
             shards,
             listeners: JoinSet::new(),
             tasks: JoinSet::new(),
@@ -190,6 +193,12 @@ impl Server {
         server.serve(Service::Api(api_routes), api)?;
         // It has no media either.
         server.serve(Service::Api(metrics), exporter)?;
+        if let Some(rtc) = &server.shared.rtc {
+            let RtcPorts { udp, tcp } = rtc_ports;
+            let shards = server.shards.each();
+            let runtime = Handle::current();
+            server.workers = Some(Workers::start(&server.shared, rtc, shards, udp, tcp, &runtime)?);
+        }
         server.tasks.spawn(keep_house(server.shared.clone()));
         server.tasks.spawn(convert(server.shared.clone()));
         Ok(server)
@@ -222,7 +231,7 @@ impl Server {
     }
     /// Where WebRTC is served by UDP.
     pub fn rtc(&self) -> Vec<SocketAddr> {
-        self.rtc.udp.iter().map(|bound| bound.address).collect()
+        self.rtc.clone()
     }
     /// What the connections share.
     pub fn shared(&self) -> &Arc<Shared> {
@@ -232,6 +241,9 @@ impl Server {
     /// Closes the ports; connections go on.
     pub async fn stop_listening(&mut self) {
         self.listeners.shutdown().await;
+        if let Some(workers) = &mut self.workers {
+            workers.stop_listening().await;
+        }
     }
 
     /// How many connections there are that may have media.
@@ -247,6 +259,9 @@ impl Server {
         self.tasks.shutdown().await;
         if let Some(rtc) = &self.shared.rtc {
             rtc.end_all(&self.shared);
+        }
+        if let Some(workers) = self.workers.take() {
+            workers.finish().await;
         }
         let shards = self.shards;
         if let Err(error) = spawn_blocking(move || drop(shards)).await {

@@ -56,6 +56,13 @@ impl Session {
         }
     }
 
+    /// Answers checks by other credentials from now on. What was nominated before no longer stands in the way of what
+    /// they bring.
+    pub(crate) fn restart(&mut self, ice: IceLite) {
+        self.ice = ice;
+        self.is_nominated = false;
+    }
+
     pub(crate) fn ufrag(&self) -> &str {
         self.ice.local().ufrag()
     }

@@ -29,7 +29,7 @@ mod track;
 mod viewer;
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
@@ -93,6 +93,7 @@ pub struct Sfu {
 #[derive(Debug)]
 struct Peer {
     session: Session,
+    stun_timeout: Duration,
     /// From when there are keys.
     inbound: Option<Inbound>,
     refused: u64,
@@ -128,6 +129,8 @@ pub struct PeerConfig {
     pub remote_ufrag: String,
     /// The media sections that were agreed.
     pub sections: Vec<NegotiatedSection>,
+    /// How long this peer stays without being heard, where that differs from [`SfuConfig::stun_timeout`].
+    pub stun_timeout: Option<Duration>,
 }
 
 impl PeerConfig {
@@ -138,6 +141,7 @@ impl PeerConfig {
             local,
             remote_ufrag: negotiated.remote_ice.ufrag().to_owned(),
             sections: negotiated.sections.clone(),
+            stun_timeout: None,
         }
     }
 }
@@ -205,6 +209,7 @@ impl Sfu {
         }
         let ufrag = Box::from(peer.local.ufrag());
         let ice = IceLite::new(peer.local, Some(&peer.remote_ufrag));
+        let stun_timeout = peer.stun_timeout.unwrap_or(self.config.stun_timeout);
         let role = match peer.role {
             Role::Publisher => {
                 let ssrc = crate::Ssrc(self.rng.u32(1..));
@@ -214,7 +219,7 @@ impl Sfu {
             Role::Viewer => RoleState::Viewer(Box::new(Viewer::new(peer.sections, &self.limits))),
         };
         let session = Session::new(ice, now);
-        let peer = Peer { session, inbound: None, refused: 0, to_drop: 0, role };
+        let peer = Peer { session, stun_timeout, inbound: None, refused: 0, to_drop: 0, role };
         let id = self.peers.insert(Box::new(peer));
         self.by_ufrag.insert(ufrag, id);
         self.pending = self.pending.saturating_add(1);
@@ -289,6 +294,28 @@ impl Sfu {
             }
         }
         self.events.push_back(Event::Connected { peer });
+        Ok(())
+    }
+
+    /// Takes other ICE credentials for a peer, whose signalling has begun ICE anew (RFC 8445, 9). Its media go on by the
+    /// addresses that are known until a check with the new ones shows another.
+    ///
+    /// # Errors
+    ///
+    /// No such peer, or another has the same local user name fragment.
+    pub fn restart_ice(
+        &mut self,
+        peer: PeerId,
+        local: Credentials,
+        remote_ufrag: &str,
+    ) -> Result<(), SfuError> {
+        let found = self.peers.get_mut(peer).ok_or(SfuError::UnknownPeer)?;
+        if self.by_ufrag.get(local.ufrag()).is_some_and(|other| *other != peer) {
+            return Err(SfuError::UfragTaken);
+        }
+        self.by_ufrag.remove(found.session.ufrag());
+        self.by_ufrag.insert(Box::from(local.ufrag()), peer);
+        found.session.restart(IceLite::new(local, Some(remote_ufrag)));
         Ok(())
     }
 

@@ -51,7 +51,7 @@ impl Sfu {
     /// Once a second for every peer.
     fn visit(&mut self, now: Instant, id: PeerId, out: &mut Outgoing) {
         let Some(peer) = self.peers.get(id) else { return };
-        let (timeout, after_hint) = (self.config.stun_timeout, self.config.hint_timeout);
+        let (timeout, after_hint) = (peer.stun_timeout, self.config.hint_timeout);
         if peer.session.is_expired(now, timeout, after_hint) {
             let reason = peer.session.expiry(now, timeout);
             self.close(id, reason, out);

@@ -23,17 +23,20 @@ pub enum Way {
     RtmpToRtmp,
     /// RTMP in, HTTP out.
     RtmpToHttp,
+    /// WebRTC in, WebRTC out.
+    RtcToRtc,
 }
 
 impl Way {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::RtmpToRtmp, Self::RtmpToHttp];
+    pub const ALL: [Self; 3] = [Self::RtmpToRtmp, Self::RtmpToHttp, Self::RtcToRtc];
 
     /// The protocols, by their names.
     pub fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::RtmpToRtmp => ("rtmp", "rtmp"),
             Self::RtmpToHttp => ("rtmp", "http"),
+            Self::RtcToRtc => ("rtc", "rtc"),
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Shard {
     pub group: WakeGroup,
     /// How long messages stay before they are written here.
     pub residence: Arc<Residence>,
+    /// How many WebRTC sessions are owned here.
+    pub sessions: Arc<AtomicUsize>,
     runtime: Handle,
     connections: Arc<AtomicUsize>,
 }
@@ -68,11 +70,16 @@ impl Shards {
         Ok(Self { shards, api, stop, threads })
     }
 
-    /// The shard with the fewest connections.
+    /// The shards, without the one for what has no media.
+    pub fn each(&self) -> &[Shard] {
+        &self.shards
+    }
+
+    /// The shard with the fewest connections and sessions.
     pub fn least_loaded(&self) -> &Shard {
         self.shards
             .iter()
-            .min_by_key(|shard| shard.connections.load(Relaxed))
+            .min_by_key(|shard| shard.connections.load(Relaxed) + shard.sessions.load(Relaxed))
             .unwrap_or(&self.shards[0])
     }
 
@@ -109,6 +116,7 @@ impl Shard {
         Self {
             group: WakeGroup::new(),
             residence: Arc::default(),
+            sessions: Arc::default(),
             runtime: Handle::current(),
             connections: Arc::default(),
         }
@@ -124,6 +132,7 @@ impl Shard {
         let shard = Self {
             group: group.clone(),
             residence: Arc::default(),
+            sessions: Arc::default(),
             runtime: runtime.handle().clone(),
             connections: Arc::default(),
         };
@@ -139,6 +148,11 @@ impl Shard {
             runtime.shutdown_timeout(Duration::from_millis(100));
         })?;
         Ok((shard, thread))
+    }
+
+    /// Runs here what is no connection.
+    pub fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
     }
 
     /// Runs a connection here.

@@ -10,6 +10,12 @@ use rtc_stack::dtls::{Fingerprint, HashFunction};
 #[error("no certificate for WebRTC: {0}")]
 pub struct CertificateError(String);
 
+impl CertificateError {
+    pub(super) fn new(error: impl fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// A self-signed certificate, ECDSA on P-256, which lives as long as the server: descriptions carry
 /// its fingerprint, and so nobody has to trust who signed it.
 #[derive(Clone)]

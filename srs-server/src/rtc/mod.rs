@@ -20,6 +20,7 @@ mod inbox;
 mod offer;
 mod session;
 mod table;
+mod worker;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -41,6 +42,7 @@ pub use self::{
     error::{EndReason, RtcError},
     inbox::{Inbox, WorkerId},
     session::{Adopted, NotAdopted, Orders, Restart, Role, Session},
+    worker::{Counters, Workers, WorkersError},
 };
 use self::{inbox::Inboxes, table::Table};
 use crate::server::Shared;
@@ -55,12 +57,19 @@ pub struct Rtc {
     candidates: Candidates,
     table: Mutex<Table>,
     inboxes: Inboxes,
+    counters: Counters,
 }
 
 impl Rtc {
     /// A server that shows this certificate and is reached at these addresses.
     pub fn new(certificate: Certificate, candidates: Candidates) -> Self {
-        Self { certificate, candidates, table: Mutex::default(), inboxes: Inboxes::default() }
+        Self {
+            certificate,
+            candidates,
+            table: Mutex::default(),
+            inboxes: Inboxes::default(),
+            counters: Counters::default(),
+        }
     }
 
     /// What peers are shown in DTLS handshakes.
@@ -71,6 +80,11 @@ impl Rtc {
     /// Where peers reach the server.
     pub fn candidates(&self) -> &Candidates {
         &self.candidates
+    }
+
+    /// What all workers have counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Adds a worker; what signalling wants of its sessions comes by the inbox.
@@ -150,6 +164,15 @@ impl Rtc {
         held.let_go(why.is_final());
         if let Some(worker) = owner {
             self.inboxes.tell(worker, session);
+        }
+    }
+
+    /// Ends every session that a worker owns.
+    pub fn end_of(&self, shared: &Shared, worker: WorkerId, why: &EndReason) {
+        for session in self.sessions() {
+            if session.owner() == Some(worker) {
+                self.end(shared, &session, why.clone());
+            }
         }
     }
 

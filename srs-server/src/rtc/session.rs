@@ -220,6 +220,14 @@ impl Session {
         &self.facts.span
     }
 
+    /// The worker that owns it; `None` while it waits, and when it is over.
+    pub fn owner(&self) -> Option<WorkerId> {
+        match self.lock().place {
+            Place::Owned(worker) => Some(worker),
+            Place::Pending | Place::Over => None,
+        }
+    }
+
     /// Whether it is over.
     pub fn is_over(&self) -> bool {
         self.lock().place == Place::Over

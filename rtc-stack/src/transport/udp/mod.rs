@@ -10,9 +10,10 @@ mod mmsg;
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll};
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 
 use crate::arena::{Destination, Run, SendArena};
@@ -88,12 +89,22 @@ impl UdpSocket {
         }
         #[cfg(target_os = "linux")]
         socket.set_reuse_port(options.is_shared)?;
-        // The system grants what it is configured to, and says nothing about the rest.
-        let _ = socket.set_recv_buffer_size(options.receive_buffer);
-        let _ = socket.set_send_buffer_size(options.send_buffer);
-        socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        let io = tokio::net::UdpSocket::from_std(socket.into())?;
+        Self::from_std(socket.into(), options)
+    }
+
+    /// Takes a socket that is bound. Needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// The system's, when it takes the socket for none of UDP.
+    pub fn from_std(socket: std::net::UdpSocket, options: &UdpOptions) -> io::Result<Self> {
+        let sizes = SockRef::from(&socket);
+        // The system grants what it is configured to, and says nothing about the rest.
+        let _ = sizes.set_recv_buffer_size(options.receive_buffer);
+        let _ = sizes.set_send_buffer_size(options.send_buffer);
+        socket.set_nonblocking(true)?;
+        let io = tokio::net::UdpSocket::from_std(socket)?;
         let state = UdpSocketState::new(UdpSockRef::from(&io))?;
         let room = if state.gro_segments() > 1 { LONGEST_JOINED } else { LONGEST };
         let local = io.local_addr()?;
@@ -136,6 +147,15 @@ impl UdpSocket {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether there may be datagrams for [`try_receive`](Self::try_receive); else the task is woken when there are.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_recv_ready(cx)
     }
 
     /// What [`receive`](Self::receive) does, without waiting.
