@@ -7,13 +7,14 @@ use std::{collections::BTreeMap, env, fmt::Write, fs, path::Path};
 
 use srs_config::{Spec, Support, specs};
 
-const BEFORE: [&str; 7] = [
+const BEFORE: [&str; 8] = [
     include_str!("../compatibility/introduction.md"),
     include_str!("../compatibility/process.md"),
     include_str!("../compatibility/configuration.md"),
     include_str!("../compatibility/streams.md"),
     include_str!("../compatibility/http.md"),
     include_str!("../compatibility/hooks.md"),
+    include_str!("../compatibility/rtc.md"),
     include_str!("../compatibility/directives.md"),
 ];
 

@@ -125,6 +125,9 @@ impl Config {
         config.srs_log_tank = text("console");
         config.http_api.enabled = true;
         config.http_server.enabled = true;
+        config.rtc_server.enabled = true;
+        config.rtc_server.tcp.enabled = true;
+        config.rtc_server.protocol = text("all");
         config.vhosts = vec![Named::new(DEFAULT_VHOST, Vhost::zero_config())];
         config
     }

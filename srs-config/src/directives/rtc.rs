@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use crate::{
     Support::*,
     block::codec::{
-        FilePath, Listen, Number, OnOff, OneOf, Reset, Seconds, Text, ports, seconds, text,
+        FilePath, Listen, Number, OnOff, OneOf, Reset, Seconds, Text, Words, ports, seconds, text,
     },
 };
 
@@ -13,31 +13,33 @@ block! {
     /// WebRTC, for all vhosts.
     RtcServer {
         /// Whether it is served.
-        enabled: bool = false, OnOff, NotYet;
+        enabled: bool = false, OnOff, Same { test: "rtc_server_is_off_unless_enabled" };
         /// Where, by UDP.
-        listen: Vec<SocketAddr> = ports(&[8000]), Listen, NotYet;
+        listen: Vec<SocketAddr> = ports(&[8000]), Listen, Same { test: "rtc_ports_are_told_as_candidates" };
         /// Which candidates clients are told.
-        protocol: String = text("udp"), OneOf(&["udp", "tcp", "all"]), NotYet;
+        protocol: String = text("udp"), OneOf(&["udp", "tcp", "all"]), Same { test: "rtc_protocol_says_which_candidates_are_told" };
         /// The address that clients are told: an IP, a name, or `*` for those of this machine.
-        candidate: String = text("*"), Text, NotYet;
+        candidate: String = text("*"), Text, Same { test: "rtc_candidate_is_told" };
         /// Whether `*` stands for all addresses of this machine.
-        use_auto_detect_network_ip: bool = true, OnOff, NotYet;
+        use_auto_detect_network_ip: bool = true, OnOff, Same { test: "rtc_addresses_are_found_where_asked" };
         /// Which of them.
-        ip_family: String = text("ipv4"), OneOf(&["ipv4", "ipv6", "all"]), NotYet;
+        ip_family: String = text("ipv4"), OneOf(&["ipv4", "ipv6", "all"]), Same { test: "rtc_addresses_are_found_where_asked" };
         /// Whether the host that the client asked is one more.
-        api_as_candidates: bool = true, OnOff, NotYet;
+        api_as_candidates: bool = true, OnOff, Same { test: "rtc_candidate_of_the_api_host" };
         /// Whether its name is resolved.
-        resolve_api_domain: bool = true, OnOff, NotYet;
+        resolve_api_domain: bool = true, OnOff, Same { test: "rtc_candidate_of_the_api_host" };
         /// Whether its name is told too.
-        keep_api_domain: bool = false, OnOff, NotYet;
+        keep_api_domain: bool = false, OnOff, Never { why: "clients are told addresses; a name is resolved for them" };
         /// Whether the certificate is ECDSA; otherwise it is RSA.
-        ecdsa: bool = true, OnOff, NotYet;
+        ecdsa: bool = true, OnOff, Never { why: "the certificate is always ECDSA, which every client takes" };
         /// Whether media are encrypted.
-        encrypt: bool = true, OnOff, NotYet;
+        encrypt: bool = true, OnOff, Never { why: "media are always encrypted" };
         /// How many sockets share the port.
-        reuseport: u32 = 1, Number(1..=1_024), NotYet;
+        reuseport: u32 = 1, Number(1..=1_024), Never { why: "each thread that has media has a socket of its own" };
         /// Whether the NAL units of a frame are sent as one.
         merge_nalus: bool = false, OnOff, NotYet;
+        /// STUN and TURN servers that WHIP and WHEP clients are told of, as URLs.
+        ice_servers: Vec<String> = Vec::new(), Words, Added { test: "whip_tells_of_ice_servers" };
         /// A directory.
         dir: PathBuf = PathBuf::from("./"), FilePath, Never { why: "SRS accepts it, and never reads it" };
     }
@@ -53,9 +55,9 @@ block! {
     /// WebRTC by TCP.
     RtcTcp {
         /// Whether it is served.
-        enabled: bool = false, OnOff, NotYet;
+        enabled: bool = false, OnOff, Same { test: "rtc_protocol_says_which_candidates_are_told" };
         /// Where; it may be a port of HTTP.
-        listen: Vec<SocketAddr> = ports(&[8000]), Listen, NotYet;
+        listen: Vec<SocketAddr> = ports(&[8000]), Listen, Differs { how: "it is a port of its own, not one of HTTP", test: "rtc_ports_are_told_as_candidates" };
     }
 }
 
@@ -73,21 +75,21 @@ block! {
     /// WebRTC.
     Rtc {
         /// Whether it is served.
-        enabled: bool = false, OnOff, NotYet;
+        enabled: bool = false, OnOff, Same { test: "rtc_of_a_vhost_is_off_unless_enabled" };
         /// Whether lost packets are sent again.
-        nack: bool = true, OnOff, NotYet;
+        nack: bool = true, OnOff, Same { test: "nack_and_twcc_are_agreed_to_where_they_are_on" };
         /// Whether they are kept without a copy.
-        nack_no_copy: bool = true, OnOff, NotYet;
+        nack_no_copy: bool = true, OnOff, Never { why: "packets are never copied to be sent again" };
         /// Whether publishers are told what arrived.
-        twcc: bool = true, OnOff, NotYet;
+        twcc: bool = true, OnOff, Same { test: "nack_and_twcc_are_agreed_to_where_they_are_on" };
         /// How long a client may say nothing.
-        stun_timeout: Duration = seconds(30), Seconds(1.0..=3_600.0), NotYet;
+        stun_timeout: Duration = seconds(30), Seconds(1.0..=3_600.0), Same { test: "a_session_that_nobody_uses_ends" };
         /// Whether checks are looked at closely.
-        stun_strict_check: bool = false, OnOff, NotYet;
+        stun_strict_check: bool = false, OnOff, Never { why: "every check must be authentic" };
         /// Who begins the DTLS handshake: the client, or the server.
-        dtls_role: String = text("passive"), OneOf(&["passive", "active"]), NotYet;
+        dtls_role: String = text("passive"), OneOf(&["passive", "active"]), Same { test: "dtls_role_active_begins_the_handshake" };
         /// Which version of DTLS.
-        dtls_version: String = text("auto"), OneOf(&["auto", "dtls1.0", "dtls1.2"]), NotYet;
+        dtls_version: String = text("auto"), OneOf(&["auto", "dtls1.0", "dtls1.2"]), Never { why: "it is always DTLS 1.2; 1.0 is not secure (RFC 8996)" };
         /// A payload type whose packets are dropped; 0 for none.
         drop_for_pt: u8 = 0, Number(0..=127), NotYet;
         /// Whether streams of RTMP are played as WebRTC.

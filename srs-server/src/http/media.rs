@@ -11,7 +11,7 @@ use axum::{
 };
 use rtmp_proto::url::{self, StreamAddress};
 
-use super::{Connection, files::Files, live::Asked};
+use super::{Connection, files::Files, live::Asked, pages::Page};
 use crate::{live::Vhost, server::Shared};
 
 /// Whom a request is for.
@@ -97,6 +97,12 @@ async fn serve(
             (false, true) => return asked.head(),
             (false, false) => return asked.play(&shared, connection, is_chunked).await,
         }
+    }
+    // Whoever has files of these names has pages of his own.
+    if let Some(page) = Page::at(&path)
+        && !files.have(&path).await
+    {
+        return page.serve(&request);
     }
     files.serve(&path, request).await
 }

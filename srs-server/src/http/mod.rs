@@ -7,7 +7,10 @@ mod handover;
 mod live;
 mod media;
 mod metrics;
+mod pages;
+mod query;
 mod rewind;
+mod rtc;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -89,12 +92,15 @@ pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, rou
 
 /// The routes of a port.
 pub fn router(shared: Arc<Shared>, site: Site) -> Router {
-    match site {
-        Site::Media => media::router(shared.clone()),
-        Site::Api => api::router(shared.clone()),
+    let state = (shared.clone(), site);
+    let routes = match site {
+        Site::Media => media::router(shared),
+        Site::Api => api::router(shared),
         Site::Metrics => return metrics::router().with_state(shared),
-    }
-    .layer(from_fn_with_state((shared, site), cors::allow))
+    };
+    routes
+        .layer(from_fn_with_state(state.clone(), cors::allow))
+        .layer(from_fn_with_state(state, rtc::before))
 }
 
 /// The routes of a port that serves both: SRS's paths of the API go there.

@@ -343,16 +343,18 @@ fn negotiate(
     request: &SessionRequest,
     local: &Credentials,
 ) -> Result<Negotiated, RtcError> {
-    let offer = offer::adapted(&request.offer, &request.vhost.settings.rtc)?;
+    let offer = offer::adapted(&request.offer, &request.vhost.settings.rtc);
+    let offer = offer.map_err(RtcError::Offer)?;
     let fingerprint = rtc.certificate().fingerprint().clone();
     let seed = u64::from_le_bytes(random()?);
     let mut options = AnswerOptions::new(local.clone(), fingerprint, request.hosts.clone(), seed);
     options.preferred.clone_from(&request.codecs);
     options.only_preferred = !request.codecs.is_empty();
-    Ok(match request.role {
-        Role::Publish => offer.answer_publish(&options)?,
-        Role::Play => offer.answer_play(None, &options)?,
-    })
+    let answered = match request.role {
+        Role::Publish => offer.answer_publish(&options),
+        Role::Play => offer.answer_play(None, &options),
+    };
+    answered.map_err(RtcError::Unanswerable)
 }
 
 /// Shows what the publisher will most likely send, until its packets tell.

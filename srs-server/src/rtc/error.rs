@@ -18,9 +18,12 @@ pub enum RtcError {
     /// The vhost that the client means isn't there, nor is a default one.
     #[error("no vhost {0}")]
     NoVhost(String),
-    /// The offer can't be understood or answered.
+    /// The description can't be understood.
+    #[error("description: {0}")]
+    Offer(SdpError),
+    /// The offer can't be answered.
     #[error("offer: {0}")]
-    Offer(#[from] SdpError),
+    Unanswerable(SdpError),
     /// The stream's name or URL can't be understood.
     #[error("{0}")]
     Address(#[from] UrlError),
@@ -74,7 +77,7 @@ impl RtcError {
         match self {
             Self::Disabled(_) | Self::NotBridged(_) => Some(5021),
             Self::NoVhost(_) => Some(2014),
-            Self::Offer(_) => Some(5012),
+            Self::Offer(_) | Self::Unanswerable(_) => Some(5012),
             Self::Access(error) => Some(error.code()),
             Self::Denied(error) => Some(error.code()),
             Self::Refused(_, PublishError::Busy { .. }) => Some(5020),

@@ -13,4 +13,5 @@ mod http;
 mod live;
 mod process;
 mod reload;
+mod rtc;
 mod vhosts;

@@ -107,6 +107,8 @@ impl TestServer {
             ("SRS_LISTEN", "0"),
             ("SRS_HTTP_SERVER_LISTEN", "0"),
             ("SRS_HTTP_API_LISTEN", "0"),
+            ("SRS_RTC_SERVER_LISTEN", "0"),
+            ("SRS_RTC_SERVER_TCP_LISTEN", "0"),
         ]));
         server.wait_for_ports();
         server

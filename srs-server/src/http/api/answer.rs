@@ -11,7 +11,7 @@ use crate::server::Shared;
 
 /// What every answer begins with.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Head {
+pub(in crate::http) struct Head {
     /// 0 for success.
     code: i64,
     /// The id of this run of the server.
@@ -40,7 +40,7 @@ impl<T: ToSchema + Serialize> Answer<T> {
 
 impl Head {
     /// Success.
-    pub(super) fn new(shared: &Shared) -> Self {
+    pub(in crate::http) fn new(shared: &Shared) -> Self {
         Self {
             code: 0,
             server: shared.server_id.clone(),

@@ -10,7 +10,6 @@ mod clusters;
 mod index;
 mod jsonp;
 mod machine;
-mod query;
 mod raw;
 mod request;
 mod streams;
@@ -29,8 +28,8 @@ use tower::util::MapRequest;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-pub(super) use self::index::build_date;
-use super::metrics;
+pub(super) use self::{answer::Head, index::build_date};
+use super::{metrics, query};
 use crate::server::Shared;
 
 /// The API's routes.
@@ -59,7 +58,9 @@ struct Description;
 
 /// Every endpoint, with its description.
 fn routes() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::with_openapi(Description::openapi())
+    let mut description = Description::openapi();
+    description.merge(super::rtc::Description::openapi());
+    OpenApiRouter::with_openapi(description)
         .routes(routes!(index::root))
         .routes(routes!(index::api))
         .routes(routes!(index::v1))

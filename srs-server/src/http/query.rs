@@ -92,7 +92,7 @@ impl FromRequestParts<Arc<Shared>> for Id {
 }
 
 /// Decodes what a URL encodes; bytes that are no UTF-8 become replacement characters.
-fn decode(text: &str, plus_is_space: bool) -> String {
+pub(super) fn decode(text: &str, plus_is_space: bool) -> String {
     let hex = |digit: Option<&u8>| digit.and_then(|&digit| char::from(digit).to_digit(16));
     let bytes = text.as_bytes();
     let (mut decoded, mut at) = (Vec::with_capacity(bytes.len()), 0);
