@@ -1,6 +1,7 @@
 //! Sockets: listening, the threads that own connections, and what guards each connection.
 
 mod guard;
+mod joined;
 mod listen;
 mod messages;
 mod residence;
@@ -8,6 +9,7 @@ mod shard;
 mod transport;
 
 pub use guard::{Guarded, Link};
+pub use joined::poll_write_batch;
 pub use listen::{BindError, Bound, bind, prepare};
 pub use messages::{Written, poll_write_messages};
 pub use residence::{BOUNDS, Residence, Sum, Way};

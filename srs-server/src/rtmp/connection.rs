@@ -31,7 +31,7 @@ use crate::{
     hooks::HookSession,
     live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
     media::Codecs,
-    net::{Guarded, Transport, Way, poll_write_messages},
+    net::{Guarded, Transport, Way, poll_write_batch, poll_write_messages},
     server::{Peer, Shared},
 };
 
@@ -214,8 +214,13 @@ impl<S: Transport> Connection<S> {
                 self.playing = None;
                 return Poll::Ready(Ok(()));
             }
-            let messages = batch.iter().take(within).map(|message| Some(&message.bytes));
-            let written = ready!(poll_write_messages(&mut self.socket, cx, messages))?;
+            let written = if within == batch.len() {
+                poll_write_batch(&mut self.socket, cx, &batch)
+            } else {
+                let messages = batch.iter().take(within).map(|message| Some(&message.bytes));
+                poll_write_messages(&mut self.socket, cx, messages)
+            };
+            let written = ready!(written)?;
             if playing.is_live {
                 self.peer.shard.residence.record_oldest(Way::RtmpToRtmp, &batch);
             }

@@ -23,7 +23,7 @@ use super::{Allowed, FlvHeader, Format};
 use crate::{
     live::ClientGuard,
     media::{LAST_CHUNK, Wire, put_chunk},
-    net::{Residence, Way, poll_write_messages},
+    net::{Residence, Way, poll_write_batch, poll_write_messages},
     server::Shared,
 };
 
@@ -223,12 +223,15 @@ impl<F: Send + Sync + 'static> Player<F> {
         if let Some(lost) = batch.gap() {
             self.viewer.client.note_lost(lost.items, Instant::now().into_std());
         }
-        let header = self.header;
-        let admitted = batch.iter().map(|message| {
-            let is_admitted = header.is_none_or(|header| header.admits(message.kind));
-            is_admitted.then_some(&message.bytes)
-        });
-        let written = ready!(poll_write_messages(socket, cx, admitted))?;
+        let written = match self.header.filter(|header| !header.admits_all()) {
+            None => poll_write_batch(socket, cx, &batch),
+            Some(header) => {
+                let admitted = |message: &Wire<F>| header.admits(message.kind);
+                let messages = batch.iter().map(|one| admitted(one).then_some(&one.bytes));
+                poll_write_messages(socket, cx, messages)
+            }
+        };
+        let written = ready!(written)?;
         if self.is_live {
             self.viewer.residence.record_oldest(Way::RtmpToHttp, &batch);
         }
