@@ -178,7 +178,7 @@ impl Server {
         if !server.api.is_empty() || !exporter.is_empty() {
             let shared = server.shared.clone();
             let keep = async move { shared.system.keep().await };
-            server.shards.api().spawn(Span::none(), keep);
+            server.shards.api().spawn(keep);
         }
         server.serve(Service::Api(api_routes), api)?;
         // It has no media either.
@@ -379,20 +379,21 @@ async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, sh
         let (shared, service) = (shared.clone(), service.clone());
         let send_buffer = shared.tuning.send_buffer;
         // The socket is set up where it is used, and each protocol's task has a size of its own.
-        let prepare = move || {
+        let prepare = move |span: &Span| {
+            let _entered = span.enter();
             let gone = |error| debug!("connection gone before it began: {error}");
             net::prepare(socket, send_buffer).map_err(gone).ok()
         };
         match service {
-            Service::Rtmp => shard.spawn(span, async move {
+            Service::Rtmp => shard.spawn(async move {
                 let _place = place;
-                let Some(socket) = prepare() else { return };
-                rtmp::serve(socket, peer, shared).await;
+                let Some(socket) = prepare(&span) else { return };
+                rtmp::serve(socket, peer, span, shared).await;
             }),
-            Service::Media(router) | Service::Api(router) => shard.spawn(span, async move {
+            Service::Media(router) | Service::Api(router) => shard.spawn(async move {
                 let _place = place;
-                let Some(socket) = prepare() else { return };
-                http::serve(socket, peer, shared, router).await;
+                let Some(socket) = prepare(&span) else { return };
+                http::serve(socket, peer, span, shared, router).await;
             }),
         }
     }

@@ -2,14 +2,16 @@
 
 mod guard;
 mod joined;
+mod link;
 mod listen;
 mod messages;
 mod residence;
 mod shard;
 mod transport;
 
-pub use guard::{Guarded, Link};
+pub use guard::Guarded;
 pub use joined::poll_write_batch;
+pub use link::{Attendant, Link};
 pub use listen::{BindError, Bound, bind, prepare};
 pub use messages::{Written, poll_write_messages};
 pub use residence::{BOUNDS, Residence, Sum, Way};

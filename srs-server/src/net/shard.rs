@@ -18,7 +18,6 @@ use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
-use tracing::{Instrument, Span};
 
 use super::Residence;
 
@@ -142,7 +141,7 @@ impl Shard {
     }
 
     /// Runs a connection here.
-    pub fn spawn(&self, span: Span, connection: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static) {
         struct Leave(Arc<AtomicUsize>);
         impl Drop for Leave {
             fn drop(&mut self) {
@@ -151,13 +150,10 @@ impl Shard {
         }
         self.connections.fetch_add(1, Relaxed);
         let leave = Leave(self.connections.clone());
-        self.runtime.spawn(
-            async move {
-                let _leave = leave;
-                connection.await;
-            }
-            .instrument(span),
-        );
+        self.runtime.spawn(async move {
+            let _leave = leave;
+            connection.await;
+        });
     }
 }
 
@@ -228,9 +224,9 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_panics_takes_nothing_with_it() {
         let shards = Shards::start(1).unwrap();
-        shards.least_loaded().spawn(Span::none(), async { panic!("on purpose") });
+        shards.least_loaded().spawn(async { panic!("on purpose") });
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        shards.least_loaded().spawn(Span::none(), async { sender.send(()).unwrap() });
+        shards.least_loaded().spawn(async { sender.send(()).unwrap() });
         receiver.await.unwrap();
         while shards.least_loaded().connections.load(Relaxed) > 0 {
             tokio::task::yield_now().await;

@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     future::poll_fn,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -19,8 +19,6 @@ use rtmp_proto::{
 use stream_hub::StreamKey;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
-    select,
-    sync::Notify,
     task::coop::consume_budget,
     time::{Instant, Sleep, sleep_until, timeout},
 };
@@ -31,7 +29,7 @@ use crate::{
     hooks::HookSession,
     live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
     media::Codecs,
-    net::{Guarded, Transport, Way, poll_write_batch, poll_write_messages},
+    net::{Attendant, Guarded, Link, Transport, Way, poll_write_batch, poll_write_messages},
     server::{Peer, Shared},
 };
 
@@ -61,18 +59,17 @@ pub(super) struct Connection<S> {
     answers: BytesMut,
     /// The rest of a media message that the socket took in part; it goes first.
     rest: Bytes,
-    close: Arc<Notify>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: Transport> Connection<S> {
     /// A connection, boxed: what runs it is moved, and holds a place for it at each step.
-    pub(super) fn new(socket: S, peer: Peer, shared: Arc<Shared>) -> Box<Self> {
+    pub(super) fn new(socket: S, peer: Peer, link: Arc<Link>, shared: Arc<Shared>) -> Box<Self> {
         let mut config = ServerConfig::default();
         config.seed = shared.new_seed();
         config.capabilities = Capabilities::forward_any();
         Box::new(Self {
-            socket: Guarded::new(socket, shared.tuning.write_timeout),
+            socket: Guarded::new(socket, link, shared.tuning.write_timeout),
             session: ServerSession::new(config, Instant::now().into_std()),
             peer,
             shared,
@@ -82,18 +79,27 @@ impl<S: Transport> Connection<S> {
             playing: None,
             answers: BytesMut::new(),
             rest: Bytes::new(),
-            close: Arc::default(),
             timer: None,
         })
     }
 
     /// Runs the connection to its end.
     pub(super) async fn run(mut self: Box<Self>) -> ConnectionError {
-        let close = self.close.clone();
-        let error = select! {
-            error = self.serve() => error,
-            () = close.notified() => ConnectionError::Kicked,
+        let link = self.socket.link().clone();
+        let mut attendant = Attendant::new(link.clone());
+        let error = {
+            let mut serving = pin!(self.serve());
+            poll_fn(|cx| match attendant.poll_kicked(cx) {
+                Poll::Ready(()) => Poll::Ready(ConnectionError::Kicked),
+                Poll::Pending => serving.as_mut().poll(cx),
+            })
+            .await
         };
+        link.in_span(Box::pin(self.end(error)).as_mut()).await
+    }
+
+    /// Leaves the stream, and has the client know why.
+    async fn end(mut self: Box<Self>, error: ConnectionError) -> ConnectionError {
         if error.is_failure() && (self.publishing.is_some() || self.playing.is_some()) {
             self.shared.clients.note_failed();
         }
@@ -105,7 +111,7 @@ impl<S: Transport> Connection<S> {
         self.publishing = None;
         self.playing = None;
         if !matches!(error, ConnectionError::Closed | ConnectionError::Io(_)) {
-            let _ = timeout(FAREWELL, Box::pin(self.farewell())).await;
+            let _ = timeout(FAREWELL, self.farewell()).await;
         }
         error
     }
@@ -120,10 +126,13 @@ impl<S: Transport> Connection<S> {
     }
 
     async fn serve(&mut self) -> ConnectionError {
+        let link = self.socket.link().clone();
         loop {
-            if let Err(error) = self.handle_outputs().await {
+            if let Err(error) = link.in_span(pin!(self.handle_outputs())).await {
                 return error;
             }
+            // What was done may change what is waited for.
+            link.call_again();
             if let Err(error) = poll_fn(|cx| self.poll(cx)).await {
                 return error;
             }
@@ -135,6 +144,16 @@ impl<S: Transport> Connection<S> {
         if let Poll::Ready(result) = self.poll_write(cx) {
             return Poll::Ready(result);
         }
+        let link = self.socket.link();
+        if !link.take_call() {
+            return Poll::Pending;
+        }
+        let (link, waker) = (link.clone(), link.waker());
+        link.span().in_scope(|| self.poll_events(&mut Context::from_waker(&waker)))
+    }
+
+    /// Looks at what is rare, to be woken by the link: the end of a publish, a timer, the client.
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         if let Some(publishing) = &self.publishing
             && publishing.poll_fenced(cx).is_ready()
         {
@@ -148,6 +167,8 @@ impl<S: Transport> Connection<S> {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         if self.answers.len() > MAX_ANSWERS {
+            // It is read again once they are written.
+            self.socket.link().call_again();
             return Poll::Pending;
         }
         self.poll_scratch(cx, |this, read| {
@@ -207,10 +228,13 @@ impl<S: Transport> Connection<S> {
             let batch = ready!(playing.poll_batch(cx, &self.shared))?;
             let within = playing.within(&batch);
             if within == 0 {
-                info!("play ended: all that was asked for is sent");
-                if let Err(error) = self.session.end_play(playing.msid) {
-                    debug!("{error}");
-                }
+                let msid = playing.msid;
+                self.socket.link().span().in_scope(|| {
+                    info!("play ended: all that was asked for is sent");
+                    if let Err(error) = self.session.end_play(msid) {
+                        debug!("{error}");
+                    }
+                });
                 self.playing = None;
                 return Poll::Ready(Ok(()));
             }
@@ -449,7 +473,6 @@ impl<S: Transport> Connection<S> {
             },
             stream,
             self.socket.link().clone(),
-            self.close.clone(),
             Instant::now().into_std(),
         );
         // The stream may have come to be before a reload.

@@ -236,7 +236,6 @@ impl Asked {
             },
             stream,
             connection.link.clone(),
-            connection.close.clone(),
             Instant::now().into_std(),
         )
     }

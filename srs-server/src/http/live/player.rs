@@ -3,6 +3,7 @@
 //! a player stays for hours and there are thousands of them.
 
 use std::{
+    fmt::Display,
     io,
     pin::Pin,
     sync::Arc,
@@ -131,7 +132,7 @@ impl<F: Send + Sync + 'static> Player<F> {
                 is_due = true;
             }
             if is_due && let Some(why) = self.refused() {
-                info!(stream = %self.viewer.client.stream.key, "http play ended: {why}");
+                self.tell_end(&why);
                 self.end();
                 continue;
             }
@@ -139,9 +140,10 @@ impl<F: Send + Sync + 'static> Player<F> {
             let batch = match ready!(self.reader.poll_batch(cx, BATCH)) {
                 Ok(batch) => batch,
                 Err(end) => {
-                    info!(stream = %self.viewer.client.stream.key, "http play ended: {end}");
                     // A stream that was too short to show what it has goes out all the same.
-                    if !waiting.held.is_empty() {
+                    let is_short = !waiting.held.is_empty();
+                    self.tell_end(&end);
+                    if is_short {
                         self.decide(true);
                     }
                     self.end();
@@ -179,6 +181,12 @@ impl<F: Send + Sync + 'static> Player<F> {
         self.state = State::Playing;
     }
 
+    fn tell_end(&self, why: &dyn Display) {
+        let client = &self.viewer.client;
+        let tell = || info!(stream = %client.stream.key, "http play ended: {why}");
+        client.span().in_scope(tell);
+    }
+
     /// Nothing more comes of the stream.
     fn end(&mut self) {
         if self.is_chunked {
@@ -208,7 +216,7 @@ impl<F: Send + Sync + 'static> Player<F> {
         let batch = match self.reader.poll_batch(cx, BATCH) {
             Poll::Ready(Ok(batch)) => batch,
             Poll::Ready(Err(end)) => {
-                info!(stream = %self.viewer.client.stream.key, "http play ended: {end}");
+                self.tell_end(&end);
                 self.end();
                 return Poll::Ready(Ok(()));
             }
