@@ -71,8 +71,12 @@ pub async fn serve<S: Transport>(
     let mut run = pin!(async {
         loop {
             // Boxed: what requests need goes when a player takes over, which may stay for hours.
-            let requests = requests(socket, connection.clone(), router.clone(), timeout);
-            match link.in_span(Box::pin(requests).as_mut()).await {
+            let next = {
+                let requests = requests(socket, connection.clone(), router.clone(), timeout);
+                let mut requests = Box::pin(requests);
+                link.in_span(requests.as_mut()).await
+            };
+            match next {
                 Next::Play(taken, player) => match play(taken, player, &link).await {
                     Ok(Some(kept)) => socket = kept,
                     Ok(None) => return Ok(()),
