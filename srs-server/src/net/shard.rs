@@ -102,15 +102,20 @@ impl Drop for Shards {
 }
 
 impl Shard {
-    /// The thread that this is called on, for tests without any other.
-    #[cfg(test)]
-    pub(crate) fn here() -> Self {
+    /// The thread that this is called on, which has a runtime of its own: for a server in memory,
+    /// under a time that is not the clock's. Nothing wakes its readers but [`Shard::run`].
+    pub fn here() -> Self {
         Self {
             group: WakeGroup::new(),
             residence: Arc::default(),
             runtime: Handle::current(),
             connections: Arc::default(),
         }
+    }
+
+    /// Wakes the readers of a shard that has no thread of its own.
+    pub async fn run(&self) {
+        wake(&self.group).await;
     }
 
     /// Starts a thread that runs until `stop` is told.
