@@ -178,7 +178,7 @@ impl Server {
         if !server.api.is_empty() || !exporter.is_empty() {
             let shared = server.shared.clone();
             let keep = async move { shared.system.keep().await };
-            server.shards.api().spawn(keep);
+            server.shards.api().spawn(|| Some(keep));
         }
         server.serve(Service::Api(api_routes), api)?;
         // It has no media either.
@@ -385,15 +385,19 @@ async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, sh
             net::prepare(socket, send_buffer).map_err(gone).ok()
         };
         match service {
-            Service::Rtmp => shard.spawn(async move {
-                let _place = place;
-                let Some(socket) = prepare(&span) else { return };
-                rtmp::serve(socket, peer, span, shared).await;
+            Service::Rtmp => shard.spawn(move || {
+                let serving = rtmp::serve(prepare(&span)?, peer, span, shared);
+                Some(async move {
+                    let _place = place;
+                    serving.await;
+                })
             }),
-            Service::Media(router) | Service::Api(router) => shard.spawn(async move {
-                let _place = place;
-                let Some(socket) = prepare(&span) else { return };
-                http::serve(socket, peer, span, shared, router).await;
+            Service::Media(router) | Service::Api(router) => shard.spawn(move || {
+                let serving = http::serve(prepare(&span)?, peer, span, shared, router);
+                Some(async move {
+                    let _place = place;
+                    serving.await;
+                })
             }),
         }
     }

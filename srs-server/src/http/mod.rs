@@ -50,13 +50,15 @@ struct Connection {
 }
 
 /// Serves one connection until it ends. Its lines in the log are those of `span`.
-pub async fn serve<S: Transport>(
+///
+/// What begins it is no part of the future, which a player has for hours.
+pub fn serve<S: Transport>(
     socket: S,
     peer: Peer,
     span: Span,
     shared: Arc<Shared>,
     router: Router,
-) {
+) -> impl Future<Output = ()> + Send + use<S> {
     let link = Arc::new(Link::new(span));
     let socket = Guarded::new(socket, link.clone(), shared.tuning.write_timeout);
     let connection = Connection {
@@ -66,37 +68,39 @@ pub async fn serve<S: Transport>(
         group: peer.shard.group,
         residence: peer.shard.residence,
     };
+    let (address, timeout) = (peer.address, shared.tuning.request_timeout);
     let mut socket = Rewind::new(socket);
-    let timeout = shared.tuning.request_timeout;
-    let mut run = pin!(async {
-        loop {
-            // Boxed: what requests need goes when a player takes over, which may stay for hours.
-            let next = {
-                let requests = requests(socket, connection.clone(), router.clone(), timeout);
-                let mut requests = Box::pin(requests);
-                link.in_span(requests.as_mut()).await
-            };
-            match next {
-                Next::Play(taken, player) => match play(taken, player, &link).await {
-                    Ok(Some(kept)) => socket = kept,
-                    Ok(None) => return Ok(()),
-                    Err(error) => return Err(error.to_string()),
-                },
-                Next::Over(result) => return result.map_err(|error| chain(&error)),
+    async move {
+        let mut run = pin!(async {
+            loop {
+                // Boxed: what requests need goes when a player takes over, which may stay for hours.
+                let next = {
+                    let requests = requests(socket, connection.clone(), router.clone(), timeout);
+                    let mut requests = Box::pin(requests);
+                    link.in_span(requests.as_mut()).await
+                };
+                match next {
+                    Next::Play(taken, player) => match play(taken, player, &link).await {
+                        Ok(Some(kept)) => socket = kept,
+                        Ok(None) => return Ok(()),
+                        Err(error) => return Err(error.to_string()),
+                    },
+                    Next::Over(result) => return result.map_err(|error| chain(&error)),
+                }
             }
-        }
-    });
-    let mut attendant = Attendant::new(link.clone());
-    let result = poll_fn(|cx| match attendant.poll_kicked(cx) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => run.as_mut().poll(cx).map(Some),
-    })
-    .await;
-    link.span().in_scope(|| match result {
-        Some(Ok(())) => debug!(peer = %peer.address, "http connection closed"),
-        Some(Err(error)) => info!(peer = %peer.address, "http connection failed: {error}"),
-        None => info!(peer = %peer.address, "http connection closed: kicked"),
-    });
+        });
+        let mut attendant = Attendant::new(link.clone());
+        let result = poll_fn(|cx| match attendant.poll_kicked(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => run.as_mut().poll(cx).map(Some),
+        })
+        .await;
+        link.span().in_scope(|| match result {
+            Some(Ok(())) => debug!(peer = %address, "http connection closed"),
+            Some(Err(error)) => info!(peer = %address, "http connection failed: {error}"),
+            None => info!(peer = %address, "http connection closed: kicked"),
+        });
+    }
 }
 
 /// The routes of a port.

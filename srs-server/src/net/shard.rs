@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -13,9 +14,10 @@ use std::{
 
 use stream_hub::WakeGroup;
 use tokio::{
-    runtime::{Builder, Handle},
+    runtime::Builder,
     select,
-    sync::watch,
+    sync::{mpsc, watch},
+    task::spawn,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
@@ -26,6 +28,9 @@ const MAX_WINDOW: Duration = Duration::from_millis(350);
 /// How often a shard looks at its load.
 const LOAD_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Begins a connection, on the thread that is to own it.
+type Job = Box<dyn FnOnce() + Send>;
+
 /// One thread of the server, as the connections on it see it.
 #[derive(Debug, Clone)]
 pub struct Shard {
@@ -33,7 +38,8 @@ pub struct Shard {
     pub group: WakeGroup,
     /// How long messages stay before they are written here.
     pub residence: Arc<Residence>,
-    runtime: Handle,
+    /// Takes what is to be begun there.
+    jobs: mpsc::UnboundedSender<Job>,
     connections: Arc<AtomicUsize>,
 }
 
@@ -108,7 +114,8 @@ impl Shard {
         Self {
             group: WakeGroup::new(),
             residence: Arc::default(),
-            runtime: Handle::current(),
+            // Nothing is ever begun by it.
+            jobs: mpsc::unbounded_channel().0,
             connections: Arc::default(),
         }
     }
@@ -125,16 +132,18 @@ impl Shard {
     ) -> io::Result<(Self, thread::JoinHandle<()>)> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let group = WakeGroup::new();
+        let (jobs, taken) = mpsc::unbounded_channel();
         let shard = Self {
             group: group.clone(),
             residence: Arc::default(),
-            runtime: runtime.handle().clone(),
+            jobs,
             connections: Arc::default(),
         };
         let thread = thread::Builder::new().name(name).spawn(move || {
             runtime.block_on(async {
                 select! {
                     () = wake(&group) => {}
+                    () = begin(taken) => {}
                     () = measure(&group) => {}
                     _ = stop.changed() => {}
                 }
@@ -145,8 +154,15 @@ impl Shard {
         Ok((shard, thread))
     }
 
-    /// Runs a connection here.
-    pub fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static) {
+    /// Begins a connection on the shard's thread, and runs what comes of it there; `None` is a
+    /// connection that is over already.
+    ///
+    /// So the task is of what runs alone, not of what it began with, and all that a connection has
+    /// comes from the memory of one thread.
+    pub fn spawn<C>(&self, begin: impl FnOnce() -> Option<C> + Send + 'static)
+    where
+        C: Future<Output = ()> + Send + 'static,
+    {
         struct Leave(Arc<AtomicUsize>);
         impl Drop for Leave {
             fn drop(&mut self) {
@@ -155,11 +171,25 @@ impl Shard {
         }
         self.connections.fetch_add(1, Relaxed);
         let leave = Leave(self.connections.clone());
-        self.runtime.spawn(async move {
-            let _leave = leave;
-            connection.await;
-        });
+        let job = move || {
+            // A connection that can't even begin must not take the shard with it.
+            let Ok(Some(connection)) = catch_unwind(AssertUnwindSafe(begin)) else { return };
+            spawn(async move {
+                let _leave = leave;
+                connection.await;
+            });
+        };
+        // A shard that is gone takes nothing: the connection closes.
+        let _ = self.jobs.send(Box::new(job));
     }
+}
+
+/// Begins what others ask for.
+async fn begin(mut jobs: mpsc::UnboundedReceiver<Job>) {
+    while let Some(job) = jobs.recv().await {
+        job();
+    }
+    std::future::pending().await
 }
 
 /// Wakes the shard's readers when there is something for them and their window is over.
@@ -229,9 +259,10 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_panics_takes_nothing_with_it() {
         let shards = Shards::start(1).unwrap();
-        shards.least_loaded().spawn(async { panic!("on purpose") });
+        shards.least_loaded().spawn(|| Some(async { panic!("on purpose") }));
+        shards.least_loaded().spawn::<std::future::Ready<()>>(|| panic!("on purpose"));
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        shards.least_loaded().spawn(async { sender.send(()).unwrap() });
+        shards.least_loaded().spawn(|| Some(async { sender.send(()).unwrap() }));
         receiver.await.unwrap();
         while shards.least_loaded().connections.load(Relaxed) > 0 {
             tokio::task::yield_now().await;

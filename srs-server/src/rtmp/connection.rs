@@ -19,7 +19,7 @@ use rtmp_proto::{
 use stream_hub::StreamKey;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
-    task::coop::consume_budget,
+    task::coop::poll_proceed,
     time::{Instant, Sleep, sleep_until, timeout},
 };
 use tracing::{debug, info};
@@ -59,6 +59,8 @@ pub(super) struct Connection<S> {
     answers: BytesMut,
     /// The rest of a media message that the socket took in part; it goes first.
     rest: Bytes,
+    /// Whether the session may have something to say.
+    is_fed: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -79,6 +81,7 @@ impl<S: Transport> Connection<S> {
             playing: None,
             answers: BytesMut::new(),
             rest: Bytes::new(),
+            is_fed: true,
             timer: None,
         })
     }
@@ -125,22 +128,46 @@ impl<S: Transport> Connection<S> {
         Ok(())
     }
 
+    /// Serves the client until the connection is over.
+    ///
+    /// All but what a client asks for a few times is polled, not awaited: what runs a connection
+    /// for hours is small, and near to what it needs.
     async fn serve(&mut self) -> ConnectionError {
-        let link = self.socket.link().clone();
         loop {
-            if let Err(error) = link.in_span(pin!(self.handle_outputs())).await {
-                return error;
-            }
-            // What was done may change what is waited for.
-            link.call_again();
-            if let Err(error) = poll_fn(|cx| self.poll(cx)).await {
+            let result = match poll_fn(|cx| self.poll(cx)).await {
+                Ok(request) => {
+                    let link = self.socket.link().clone();
+                    // In a box of its own: the connection outlives it by hours.
+                    let mut handling = Box::pin(self.handle_request(request));
+                    link.in_span(handling.as_mut()).await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
                 return error;
             }
         }
     }
 
+    /// Ready when the client asks for something that takes time, or the connection is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ServerEvent, ConnectionError>> {
+        loop {
+            if self.is_fed {
+                let link = self.socket.link().clone();
+                if let Some(request) = ready!(link.span().in_scope(|| self.poll_outputs(cx)))? {
+                    return Poll::Ready(Ok(request));
+                }
+                self.is_fed = false;
+                // What was done may change what is waited for.
+                link.call_again();
+            }
+            ready!(self.poll_once(cx))?;
+            self.is_fed = true;
+        }
+    }
+
     /// Ready when the session has been fed, and so may have something to say.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         if let Poll::Ready(result) = self.poll_write(cx) {
             return Poll::Ready(result);
         }
@@ -250,7 +277,9 @@ impl<S: Transport> Connection<S> {
             }
             drop(batch);
             self.session.record_sent(written.bytes);
-            self.rest = written.rest;
+            if !written.rest.is_empty() {
+                self.rest = written.rest;
+            }
             playing.advance(written.messages);
         }
     }
@@ -265,38 +294,47 @@ impl<S: Transport> Connection<S> {
             }
             self.session.record_sent(written);
             self.rest.advance(written);
+            if self.rest.is_empty() {
+                // The message goes, though nothing else may come for long.
+                self.rest = Bytes::new();
+            }
         }
-        self.rest = Bytes::new();
         while !self.answers.is_empty() {
             let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.answers))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.answers.advance(written);
+            if self.answers.is_empty() {
+                // Not even the buffer stays: most viewers have nothing to be told for hours.
+                self.answers = BytesMut::new();
+            }
         }
-        // Not even the buffer stays: most viewers have nothing to be told for hours.
-        self.answers = BytesMut::new();
         Poll::Ready(Ok(()))
     }
 
-    /// Does what the session says until it has nothing more to say.
+    /// Does what the session says until it has nothing more to say, or a request comes that takes
+    /// time.
     ///
     /// Each message counts towards the task's turn, for one read can bring tens of thousands:
     /// a client that floods must not keep the thread's others waiting.
-    async fn handle_outputs(&mut self) -> Result<(), ConnectionError> {
-        while let Some(output) = self.session.poll_output() {
+    fn poll_outputs(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<ServerEvent>, ConnectionError>> {
+        loop {
+            let turn = ready!(poll_proceed(cx));
+            let Some(output) = self.session.poll_output() else { return Poll::Ready(Ok(None)) };
+            turn.made_progress();
             match output {
                 ServerOutput::Transmit(bytes) => self.answers.extend_from_slice(&bytes),
                 ServerOutput::Event(event) => {
                     if let Some(request) = self.handle_event(event)? {
-                        // In a box of its own: the connection outlives it by hours.
-                        Box::pin(self.handle_request(request)).await?;
+                        return Poll::Ready(Ok(Some(request)));
                     }
                 }
             }
-            consume_budget().await;
         }
-        Ok(())
     }
 
     /// Does what the client asks for, once the hook servers allow it.

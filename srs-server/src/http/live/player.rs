@@ -206,8 +206,11 @@ impl<F: Send + Sync + 'static> Player<F> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.rest.advance(written);
+            if self.rest.is_empty() {
+                // The message goes, though nothing else may come for long.
+                self.rest = Bytes::new();
+            }
         }
-        self.rest = Bytes::new();
         Poll::Ready(Ok(()))
     }
 
@@ -245,7 +248,9 @@ impl<F: Send + Sync + 'static> Player<F> {
         }
         drop(batch);
         self.reader.advance(written.messages);
-        self.rest = written.rest;
+        if !written.rest.is_empty() {
+            self.rest = written.rest;
+        }
         Poll::Ready(Ok(()))
     }
 }
