@@ -18,7 +18,7 @@ use super::{
     case::{Group, Kind, Plan},
     child::{Cores, Process},
     data::Measurement,
-    sample::Sample,
+    sample::{self, Sample},
     server::{Ports, Server},
 };
 use crate::{arguments::Rate, histogram::Percentiles};
@@ -265,7 +265,7 @@ impl Running<'_> {
         let load = self.clients(clients, ramp, ramp + warmup, run)?;
         sleep(ramp + warmup);
         let (before, load_before) = (Sample::of(server)?, Sample::of(load.id())?);
-        sleep(steady);
+        let socket_peak = sample::socket_peak(steady)?;
         let (after, load_after) = (Sample::of(server)?, Sample::of(load.id())?);
         let mut faults_seen = Vec::new();
         meanwhile(&mut faults_seen)?;
@@ -289,7 +289,8 @@ impl Running<'_> {
             load_cpu,
             rss_kib: more(|sample| sample.rss_kib),
             pss_kib: more(|sample| sample.pss_kib),
-            socket_kib: more(|sample| sample.socket_kib),
+            // The machine's other sockets may have had more before.
+            socket_kib: each(socket_peak.saturating_sub(alone.socket_kib) as f64),
             writes: each(usage.writes),
             reads: reads / probes / (steady + tail).as_secs_f64(),
             switches: usage.switches,

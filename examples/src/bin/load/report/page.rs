@@ -61,8 +61,8 @@ the server.
 - **RSS, PSS each**: KiB of resident memory of the server's process for each client, shared pages in whole or in part,
   beyond what it had after the two first clients had gone: pages of its code, the stream's last GOP and what threads
   need are no memory per client. With a hundred clients and fewer, this is not exact. **in sockets**: KiB in TCP's
-  buffers for each client, of the whole machine, and so of both ends; a buffer that is empty when it is looked at counts
-  nothing. srs-server bounds what waits for a slow player there to 64 KiB, or one second of the stream where that is more.
+  buffers for each client, of the whole machine, and so of both ends, the most of twenty looks a second.
+  srs-server bounds what waits for a slow player there to 64 KiB, or one second of the stream where that is more.
 - **p50**, **p99**: milliseconds from the publisher's write to the player's read.
 - **writes/s**: how often the server wrote to each client. `≥` where the system doesn't count its kind of writes: then it
   is how often a client found something to read.
@@ -118,7 +118,7 @@ pub(super) fn render(data: &Data, chart: &str) -> String {
     for (server, version) in &about.versions {
         fact(server, version);
     }
-    fact("command", &format!("`load {}`", about.command));
+    fact("last command", &format!("`load {}`", about.command));
     let _ = writeln!(page, "\n![Clients that a core carries]({chart})\n");
     page.push_str(INTRODUCTION);
     wanted(&mut page, data);
