@@ -21,12 +21,15 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
-use super::Residence;
+use super::{ReadPace, Residence};
 
 /// The greatest window that automatic merging reaches, as SRS's `mw_latency`.
 const MAX_WINDOW: Duration = Duration::from_millis(350);
 /// How often a shard looks at its load.
 const LOAD_INTERVAL: Duration = Duration::from_millis(250);
+/// How long a thread that has nothing to do looks at no socket while reads are merged: else each
+/// message that comes would wake it, to find that nobody wants it yet.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Begins a connection, on the thread that is to own it.
 type Job = Box<dyn FnOnce() + Send>;
@@ -38,6 +41,8 @@ pub struct Shard {
     pub group: WakeGroup,
     /// How long messages stay before they are written here.
     pub residence: Arc<Residence>,
+    /// How often its publishers are read.
+    pub reads: Arc<ReadPace>,
     /// Takes what is to be begun there.
     jobs: mpsc::UnboundedSender<Job>,
     connections: Arc<AtomicUsize>,
@@ -114,6 +119,7 @@ impl Shard {
         Self {
             group: WakeGroup::new(),
             residence: Arc::default(),
+            reads: Arc::new(ReadPace::new(Instant::now())),
             // Nothing is ever begun by it.
             jobs: mpsc::unbounded_channel().0,
             connections: Arc::default(),
@@ -130,12 +136,20 @@ impl Shard {
         name: String,
         mut stop: watch::Receiver<()>,
     ) -> io::Result<(Self, thread::JoinHandle<()>)> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
         let group = WakeGroup::new();
+        let reads = Arc::new(ReadPace::new(Instant::now()));
+        let pace = reads.clone();
+        let pause = move || {
+            if pace.is_merging() {
+                thread::sleep(PAUSE);
+            }
+        };
+        let runtime = Builder::new_current_thread().enable_all().on_thread_park(pause).build()?;
         let (jobs, taken) = mpsc::unbounded_channel();
         let shard = Self {
             group: group.clone(),
             residence: Arc::default(),
+            reads: reads.clone(),
             jobs,
             connections: Arc::default(),
         };
@@ -144,7 +158,8 @@ impl Shard {
                 select! {
                     () = wake(&group) => {}
                     () = begin(taken) => {}
-                    () = measure(&group) => {}
+                    () = reads.run() => {}
+                    () = measure(&group, &reads) => {}
                     _ = stop.changed() => {}
                 }
             });
@@ -209,19 +224,20 @@ async fn wake(group: &WakeGroup) {
 }
 
 /// Keeps the window of automatic merging: every message while the shard has room, then longer
-/// windows, since the number of writes is what costs.
-async fn measure(group: &WakeGroup) {
+/// windows, since the number of writes is what costs; and that of reads, by their own number.
+async fn measure(group: &WakeGroup, reads: &ReadPace) {
     let mut ticks = interval(LOAD_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut window, mut last) = (Duration::ZERO, (Instant::now(), thread_time()));
     loop {
         ticks.tick().await;
         let current = (Instant::now(), thread_time());
-        let (Some(busy), wall) = (current.1.zip(last.1), current.0 - last.0) else {
-            return std::future::pending().await;
-        };
-        let load = busy.0.saturating_sub(busy.1).as_secs_f64() / wall.as_secs_f64().max(0.001);
+        let (busy, wall) = (current.1.zip(last.1), current.0 - last.0);
         last = current;
+        reads.adjust(wall);
+        // Where a thread's CPU time isn't known every message is written.
+        let Some((now, before)) = busy else { continue };
+        let load = now.saturating_sub(before).as_secs_f64() / wall.as_secs_f64().max(0.001);
         window = next_window(window, load);
         group.set_auto_window(window);
     }
@@ -246,7 +262,7 @@ fn thread_time() -> Option<Duration> {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok().map(Duration::from)
 }
 
-/// Where a thread's CPU time isn't known the window stays zero: every message.
+/// Only systems of this kind tell it.
 #[cfg(not(unix))]
 fn thread_time() -> Option<Duration> {
     None

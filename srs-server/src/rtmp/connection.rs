@@ -198,12 +198,24 @@ impl<S: Transport> Connection<S> {
             self.socket.link().call_again();
             return Poll::Pending;
         }
-        self.poll_scratch(cx, |this, read| {
+        if self.publishing.as_mut().is_some_and(|publishing| publishing.is_in_window()) {
+            return Poll::Pending;
+        }
+        let now = Instant::now();
+        let read = ready!(self.poll_scratch(cx, |this, read| {
             if read.is_empty() {
                 return Err(ConnectionError::Closed);
             }
-            Ok(this.session.receive(Instant::now().into_std(), read)?)
-        })?
+            this.session.receive(now.into_std(), read)?;
+            Ok(read.len())
+        }))??;
+        // A read that filled the buffer has left something, which waits for no window.
+        if let Some(publishing) = &mut self.publishing
+            && read < READ_BUFFER
+        {
+            publishing.begin_window(&self.peer.shard.reads, now, cx.waker());
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Reads once, for `take` to use.
