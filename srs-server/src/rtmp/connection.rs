@@ -29,7 +29,7 @@ use crate::{
     hooks::HookSession,
     live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
     media::Codecs,
-    net::{Attendant, Guarded, Link, Transport, Way, poll_write_batch, poll_write_messages},
+    net::{Attendant, Guarded, Link, Transport, poll_write_batch, poll_write_messages},
     server::{Peer, Shared},
 };
 
@@ -45,7 +45,17 @@ thread_local! {
 }
 
 pub(super) struct Connection<S> {
+    // What each write of a viewer looks at stands together: a viewer's memory is in no cache when
+    // its turn comes, and each line of it that is touched costs as much as some hundred
+    // instructions.
     pub(super) socket: Guarded<S>,
+    pub(super) playing: Option<Box<Playing>>,
+    /// The rest of a media message that the socket took in part; it goes first.
+    rest: Bytes,
+    /// What the session has to say, not yet written.
+    answers: BytesMut,
+    /// Whether the session may have something to say.
+    is_fed: bool,
     session: ServerSession,
     pub(super) peer: Peer,
     pub(super) shared: Arc<Shared>,
@@ -54,13 +64,6 @@ pub(super) struct Connection<S> {
     /// name others than it connected to.
     pub(super) hooks: Vec<(Arc<Vhost>, HookSession)>,
     pub(super) publishing: Option<Box<Publishing>>,
-    pub(super) playing: Option<Box<Playing>>,
-    /// What the session has to say, not yet written.
-    answers: BytesMut,
-    /// The rest of a media message that the socket took in part; it goes first.
-    rest: Bytes,
-    /// Whether the session may have something to say.
-    is_fed: bool,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -284,15 +287,10 @@ impl<S: Transport> Connection<S> {
                 poll_write_messages(&mut self.socket, cx, messages)
             };
             let written = ready!(written)?;
-            if playing.is_live {
-                self.peer.shard.residence.record_oldest(Way::RtmpToRtmp, &batch);
-            }
-            drop(batch);
-            self.session.record_sent(written.bytes);
+            playing.advance(batch, written.messages);
             if !written.rest.is_empty() {
                 self.rest = written.rest;
             }
-            playing.advance(written.messages);
         }
     }
 
@@ -304,7 +302,6 @@ impl<S: Transport> Connection<S> {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.session.record_sent(written);
             self.rest.advance(written);
             if self.rest.is_empty() {
                 // The message goes, though nothing else may come for long.
