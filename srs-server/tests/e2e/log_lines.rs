@@ -27,7 +27,8 @@ fn flv_player(server: &TestServer, stream: &str) -> TcpStream {
 
 #[test]
 fn every_line_of_a_connection_says_whose_it_is() {
-    let server = TestServer::start();
+    // The publisher is quiet while the test waits.
+    let server = TestServer::start_with(&[("SRS_VHOST_PUBLISH_NORMAL_TIMEOUT", "120000")]);
     let mut publisher = RtmpClient::publish(&server.rtmp_url("a"));
     let published = id_in(&server, ": publish stream=");
     assert_eq!(id_in(&server, ": rtmp connection peer="), published);
@@ -43,7 +44,8 @@ fn every_line_of_a_connection_says_whose_it_is() {
     while limited.next().is_ok_and(|media| media.1 < 1_900) {}
     assert_eq!(id_in(&server, "play ended: all that was asked for is sent"), played);
     drop(limited);
-    assert_eq!(id_in(&server, "rtmp connection closed by the client"), played);
+    // Closed by the client, or reset where it had something unread.
+    assert_eq!(id_in(&server, "rtmp connection closed"), played);
 
     let _player = RtmpClient::play(&server.rtmp_url("a"));
     let player = server.wait_for_client("a", "rtmp-play");
