@@ -73,6 +73,8 @@ impl Joined {
             return poll_write_messages(socket, cx, messages(batch));
         }
         if self.bytes.is_empty() {
+            // No more than a batch has: it stays as long as the thread.
+            self.bytes.reserve_exact(batch.bytes());
             for message in batch.iter() {
                 self.bytes.extend_from_slice(&message.bytes);
             }
