@@ -11,7 +11,7 @@ block! {
     /// How publishers are served.
     Publish {
         /// Whether a publisher is read only once in `mr_latency`; `auto` (beside SRS's `on` and
-        /// `off`) is at once while a core has few publishers, and up to 100 ms when it has many.
+        /// `off`) is at once while a core has few publishers, and up to 150 ms when it has many.
         mr: Option<bool> = Some(false), Or("auto", OnOff), Same { test: "mr_reads_at_most_once_in_mr_latency" };
         /// Time between two reads of a publisher where reads are merged; never more than half of
         /// `normal_timeout`.

@@ -25,11 +25,11 @@ use tokio::{
 /// Windows end at a multiple of this, so that one wake of the thread is for many publishers.
 const TICK: Duration = Duration::from_millis(4);
 /// The greatest window that automatic merging reaches.
-const MAX_WINDOW: Duration = Duration::from_millis(100);
+const MAX_WINDOW: Duration = Duration::from_millis(150);
 /// Publishers that a shard reads at once, and how much longer than nothing the automatic window
 /// is for each one more.
 const AT_ONCE: f64 = 100.0;
-const STEP: f64 = 0.000_2;
+const STEP: f64 = 0.000_3;
 /// Seconds between the messages of a usual publisher: 25 frames of video and 43 of audio a second.
 const USUAL_INTERVAL: f64 = 0.015;
 /// With this many publishers in a window most of what comes need not be looked at yet.
@@ -38,7 +38,7 @@ const MANY_WAITING: usize = 64;
 /// When a publisher's socket is read again after a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadWindow {
-    /// At once while the shard has room, and after up to 100 ms when its publishers are many.
+    /// At once while the shard has room, and after up to 150 ms when its publishers are many.
     Auto,
     /// After this time; zero is at once.
     Fixed(Duration),
@@ -230,8 +230,8 @@ mod tests {
         assert_eq!(window(100.0, 0.015), Duration::ZERO);
         // Who sends ten messages a second costs little, and is made to wait for nothing.
         assert_eq!(window(600.0, 0.1), Duration::ZERO);
-        assert!((30 * MS..=50 * MS).contains(&window(300.0, 0.015)));
-        assert!((95 * MS..=MAX_WINDOW).contains(&window(10_000.0, 0.015)));
+        assert!((45 * MS..=75 * MS).contains(&window(300.0, 0.015)));
+        assert!((145 * MS..=MAX_WINDOW).contains(&window(10_000.0, 0.015)));
         assert_eq!(window(100.0, 0.015), Duration::ZERO);
     }
 
