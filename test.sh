@@ -16,6 +16,7 @@ need rtmpdump rtmpdump
 [ -x /usr/sbin/nginx ] || need nginx nginx-light
 need gst-launch-1.0 gstreamer1.0-tools
 need python3 python3
+need valgrind valgrind
 module() { # PACKAGE, for what is no command
     dpkg -s "$1" >/dev/null 2>&1 || packages+=("$1")
 }

@@ -71,7 +71,7 @@ fn old_spellings_mean_what_they_meant() {
     assert!(config.http_server.enabled && config.srt_server.tlpktdrop);
     assert_eq!(config.stream_casters[0].sip.candidate, "192.168.1.3");
     let vhost = &config.vhosts[0];
-    assert!(vhost.publish.mr && vhost.rtc.rtmp_to_rtc && !vhost.rtc.keep_bframe);
+    assert!(vhost.publish.mr == Some(true) && vhost.rtc.rtmp_to_rtc && !vhost.rtc.keep_bframe);
     assert_eq!(vhost.refer.all, ["github.com", "github.io"]);
     assert!(vhost.http_static.enabled && vhost.refer.enabled);
     assert_eq!(config.vhosts[1].cluster.origin, ["127.0.0.1:1935", "localhost:1935"]);

@@ -188,7 +188,7 @@ impl Server {
         if !server.api.is_empty() || !exporter.is_empty() {
             let shared = server.shared.clone();
             let keep = async move { shared.system.keep().await };
-            server.shards.api().spawn(Span::none(), keep);
+            server.shards.api().spawn(|| Some(keep));
         }
         server.serve(Service::Api(api_routes), api)?;
         // It has no media either.
@@ -422,20 +422,25 @@ async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, sh
         let (shared, service) = (shared.clone(), service.clone());
         let send_buffer = shared.tuning.send_buffer;
         // The socket is set up where it is used, and each protocol's task has a size of its own.
-        let prepare = move || {
+        let prepare = move |span: &Span| {
+            let _entered = span.enter();
             let gone = |error| debug!("connection gone before it began: {error}");
             net::prepare(socket, send_buffer).map_err(gone).ok()
         };
         match service {
-            Service::Rtmp => shard.spawn(span, async move {
-                let _place = place;
-                let Some(socket) = prepare() else { return };
-                rtmp::serve(socket, peer, shared).await;
+            Service::Rtmp => shard.spawn(move || {
+                let serving = rtmp::serve(prepare(&span)?, peer, span, shared);
+                Some(async move {
+                    let _place = place;
+                    serving.await;
+                })
             }),
-            Service::Media(router) | Service::Api(router) => shard.spawn(span, async move {
-                let _place = place;
-                let Some(socket) = prepare() else { return };
-                http::serve(socket, peer, shared, router).await;
+            Service::Media(router) | Service::Api(router) => shard.spawn(move || {
+                let serving = http::serve(prepare(&span)?, peer, span, shared, router);
+                Some(async move {
+                    let _place = place;
+                    serving.await;
+                })
             }),
         }
     }

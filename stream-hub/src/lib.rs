@@ -18,7 +18,7 @@ pub use error::{ConvertError, Fenced, PublishError, ReadEnd, SubscribeError, Una
 pub use hub::Hub;
 pub use ids::{BusyPolicy, PublisherId, StreamInfo, StreamKey, TrackId, TrackInfo, Variant};
 pub use item::{Item, Lost, Slot};
-pub use lane::{Batch, Reader, ReaderStats};
+pub use lane::{Batch, BatchId, Reader, ReaderStats};
 pub use limits::Limits;
 pub use options::{OnLag, OnUnpublish, Start, SubscribeOptions, Window};
 pub use stats::{LaneStats, StreamStats};

@@ -136,8 +136,10 @@ fn a_window_bounds_the_wakes_and_spreads_the_readers() {
         assert!((9..=11).contains(&viewer.wakes), "{} wakes in 10 windows", viewer.wakes);
         assert!(viewer.items as u64 >= shard.pushed - 19, "{} items", viewer.items);
     }
-    assert!(shard.most <= 8, "{} of 100 woken by one pass", shard.most);
-    assert!(shard.passes <= 420, "{} passes in 3.5 s", shard.passes);
+    // An eighth of them, and of the next step what is due by then.
+    assert!(shard.most <= 14, "{} of 100 woken by one pass", shard.most);
+    // 175 for the items and 8 in each of 10 windows.
+    assert!(shard.passes <= 270, "{} passes in 3.5 s", shard.passes);
 }
 
 #[test]

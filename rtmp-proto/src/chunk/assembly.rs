@@ -1,6 +1,7 @@
-use bytes::Bytes;
+use bytes::BytesMut;
 
 use super::header::MessageHeader;
+use super::slab::Slab;
 use crate::message::Message;
 use crate::{ChunkStreamId, MessageStreamId, MessageType};
 
@@ -19,7 +20,7 @@ pub(super) struct Assembly {
     /// The extended timestamp of the last header that had one, as it was sent.
     extended: Option<u32>,
     in_message: bool,
-    payload: Vec<u8>,
+    payload: BytesMut,
 }
 
 impl Assembly {
@@ -33,7 +34,7 @@ impl Assembly {
             delta: 0,
             extended: None,
             in_message: false,
-            payload: Vec::new(),
+            payload: BytesMut::new(),
         }
     }
 
@@ -83,10 +84,16 @@ impl Assembly {
 
     /// Appends bytes of the message; `at_hand` says how many more of it the caller holds already.
     ///
-    /// Room is made for what is there and, by doubling, for what may come, never for what is only announced.
-    pub(super) fn append(&mut self, bytes: &[u8], at_hand: usize) {
+    /// Media that is there as a whole has its place in the slab; other messages come so seldom that to keep one would
+    /// be a waste. Else room is made for what is there and, by
+    /// doubling, for what may come, never for what is only announced.
+    pub(super) fn append(&mut self, bytes: &[u8], at_hand: usize, slab: &mut Slab) {
         let length = self.length as usize;
         let needed = self.payload.len().saturating_add(bytes.len());
+        let is_media = matches!(self.type_id, MessageType::AUDIO | MessageType::VIDEO);
+        if is_media && self.payload.capacity() == 0 && at_hand >= length {
+            self.payload = slab.take(length);
+        }
         if needed > self.payload.capacity() {
             let room = self
                 .payload
@@ -96,7 +103,9 @@ impl Assembly {
                 .max(FIRST_ROOM)
                 .min(length)
                 .max(needed);
-            self.payload.reserve_exact(room.saturating_sub(self.payload.len()));
+            let mut more = BytesMut::with_capacity(room);
+            more.extend_from_slice(&self.payload);
+            self.payload = more;
         }
         self.payload.extend_from_slice(bytes);
     }
@@ -109,7 +118,7 @@ impl Assembly {
             msid: self.msid,
             type_id: self.type_id,
             timestamp: self.timestamp,
-            payload: Bytes::from(std::mem::take(&mut self.payload)),
+            payload: std::mem::take(&mut self.payload).freeze(),
         }
     }
 
@@ -139,25 +148,25 @@ mod tests {
     #[test]
     fn an_announced_length_reserves_little() {
         let mut assembly = video(0x00ff_ffff);
-        assembly.append(&[1], 1);
+        assembly.append(&[1], 1, &mut Slab::default());
         assert_eq!(assembly.room(), FIRST_ROOM);
-        assembly.append(&[0; FIRST_ROOM], FIRST_ROOM);
+        assembly.append(&[0; FIRST_ROOM], FIRST_ROOM, &mut Slab::default());
         assert_eq!(assembly.room(), 2 * FIRST_ROOM);
     }
 
     #[test]
     fn a_whole_message_gets_exactly_its_length() {
         let mut assembly = video(10_000);
-        assembly.append(&[0; 128], 60_000);
+        assembly.append(&[0; 128], 60_000, &mut Slab::default());
         assert_eq!(assembly.room(), 10_000);
-        assembly.append(&[0; 9872], 9872);
+        assembly.append(&[0; 9872], 9872, &mut Slab::default());
         assert_eq!((assembly.room(), assembly.missing()), (10_000, 0));
     }
 
     #[test]
     fn abort_keeps_the_header() {
         let mut assembly = video(100);
-        assembly.append(&[0; 60], 60);
+        assembly.append(&[0; 60], 60, &mut Slab::default());
         assert_eq!(assembly.abort(), 60);
         assert!(!assembly.in_message());
         assembly.start(MessageHeader::Same, None);

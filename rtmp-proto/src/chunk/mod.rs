@@ -4,6 +4,7 @@ mod assembly;
 mod header;
 mod media;
 mod reader;
+mod slab;
 mod writer;
 
 use thiserror::Error;

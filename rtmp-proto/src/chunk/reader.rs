@@ -1,5 +1,6 @@
 use super::assembly::Assembly;
 use super::header::{self, BasicHeader, EXTENDED, MAX_HEADER, MessageHeader};
+use super::slab::Slab;
 use super::{ChunkError, DEFAULT_CHUNK_SIZE};
 use crate::message::{Abort, Message, SetChunkSize};
 use crate::{ChunkStreamId, Limits, MessageType};
@@ -14,14 +15,15 @@ pub struct ChunkReader {
     media_bytes: u32,
     data_bytes: u32,
     command_bytes: u32,
-    chunk_streams: usize,
+    chunk_streams: u32,
     partial_bytes: usize,
     chunk_size: u32,
     streams: Vec<Assembly>,
+    slab: Slab,
     /// Bytes held in all unfinished messages.
     held: usize,
     /// The chunk whose payload is being read: the index of its stream and the bytes still to come.
-    current: Option<(usize, usize)>,
+    current: Option<(u32, u32)>,
     /// A header that is not yet complete. It may hold a few bytes of payload behind it, where a header had to be looked
     /// past to see that it has no extended timestamp.
     carry: Vec<u8>,
@@ -42,10 +44,12 @@ impl ChunkReader {
             media_bytes: limits.media_bytes,
             data_bytes: limits.data_bytes,
             command_bytes: limits.command_bytes,
-            chunk_streams: limits.chunk_streams,
+            // There are no more ids than that.
+            chunk_streams: u32::try_from(limits.chunk_streams).unwrap_or(u32::MAX),
             partial_bytes: limits.partial_bytes,
             chunk_size: DEFAULT_CHUNK_SIZE,
             streams: Vec::new(),
+            slab: Slab::default(),
             held: 0,
             current: None,
             carry: Vec::with_capacity(MAX_HEADER),
@@ -70,7 +74,7 @@ impl ChunkReader {
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
         loop {
             if let Some((index, left)) = self.current {
-                match self.payload(index, left, input)? {
+                match self.payload(index as usize, left as usize, input)? {
                     Progress::Message(message) => return Ok(Some(message)),
                     Progress::ChunkEnd => {}
                     Progress::NeedMore => return Ok(None),
@@ -126,14 +130,15 @@ impl ChunkReader {
         Some(Header { basic, message, extended, len: input.len().saturating_sub(rest.len()) })
     }
 
-    fn start_chunk(&mut self, header: &Header) -> Result<(usize, usize), ChunkError> {
+    fn start_chunk(&mut self, header: &Header) -> Result<(u32, u32), ChunkError> {
         let BasicHeader { format, csid } = header.basic;
         let index = match self.streams.iter().position(|stream| stream.csid == csid) {
             Some(index) => index,
             // librtmp starts its chunk stream 2 with a ping of type 1.
             None if format > 1 => return Err(ChunkError::NoPreviousHeader { csid, format }),
-            None if self.streams.len() >= self.chunk_streams => {
-                return Err(ChunkError::TooManyChunkStreams { csid, limit: self.chunk_streams });
+            None if self.streams.len() >= self.chunk_streams as usize => {
+                let limit = self.chunk_streams as usize;
+                return Err(ChunkError::TooManyChunkStreams { csid, limit });
             }
             None => {
                 self.streams.push(Assembly::new(csid));
@@ -164,7 +169,8 @@ impl ChunkReader {
             let (received, length) = (stream.received(), stream.length);
             return Err(ChunkError::HeaderInsideMessage { csid, format, received, length });
         }
-        Ok((index, stream.missing().min(self.chunk_size as usize)))
+        // The length of a message is of 24 bits, and there are fewer streams than ids.
+        Ok((index as u32, stream.missing().min(self.chunk_size as usize) as u32))
     }
 
     /// Moves payload of the current chunk from the carried bytes, or from the input, into its message.
@@ -186,14 +192,14 @@ impl ChunkReader {
         if self.held > self.partial_bytes {
             return Err(ChunkError::TooManyPartialBytes { limit: self.partial_bytes });
         }
-        stream.append(bytes, at_hand);
+        stream.append(bytes, at_hand, &mut self.slab);
         if self.carry.is_empty() {
             *input = input.get(taken..).unwrap_or_default();
         } else {
             self.carry.drain(..taken);
         }
         if taken < left {
-            self.current = Some((index, left.saturating_sub(taken)));
+            self.current = Some((index as u32, left.saturating_sub(taken) as u32));
             return Ok(Progress::ChunkEnd);
         }
         self.current = None;

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use crate::{
     Support::*,
-    block::codec::{Millis, OnOff, OneOf, Seconds, ms, seconds, text},
+    block::codec::{Millis, OnOff, OneOf, Or, Seconds, ms, seconds, text},
 };
 
 block! {
     /// How publishers are served.
     Publish {
-        /// Whether reads are merged.
-        mr: bool = false, OnOff, NotYet;
-        /// Time over which reads are merged.
-        mr_latency: Duration = ms(350), Millis(0..=10_000), NotYet;
+        /// Whether a publisher is read only once in `mr_latency`; `auto` (beside SRS's `on` and
+        /// `off`) is at once while a core has few publishers, and up to 150 ms when it has many.
+        mr: Option<bool> = Some(false), Or("auto", OnOff), Same { test: "mr_reads_at_most_once_in_mr_latency" };
+        /// Time between two reads of a publisher where reads are merged; never more than half of
+        /// `normal_timeout`.
+        mr_latency: Duration = ms(350), Millis(0..=10_000), Same { test: "mr_reads_at_most_once_in_mr_latency" };
         /// Longest wait for a publisher's first message.
         firstpkt_timeout: Duration = ms(20_000), Millis(100..=3_600_000), Same { test: "firstpkt_timeout_ends_a_silent_publisher" };
         /// Longest silence after that.

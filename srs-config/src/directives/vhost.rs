@@ -145,6 +145,7 @@ impl Vhost {
         vhost.play.mw_latency = None;
         // Whoever sets a window then gets that window, however few messages there are.
         vhost.play.mw_msgs = Some(0);
+        vhost.publish.mr = None;
         vhost.publish.takeover = text("same");
         vhost.publish.grace = ms(3_000);
         vhost.rtc.enabled = true;

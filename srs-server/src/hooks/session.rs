@@ -35,6 +35,8 @@ struct Active {
     number: u64,
     abort: AbortHandle,
     pending: Pending,
+    /// Of the connection, which ends in no span.
+    span: Span,
 }
 
 /// What the hook servers allowed; they are told of its end when this is dropped.
@@ -59,7 +61,8 @@ impl HookSession {
         };
         let abort = hooks.runtime.spawn(run.instrument(Span::current())).abort_handle();
         let open = Arc::new(Semaphore::new(MAX_OPEN));
-        Self(Some(Active { teller: sender, open, number, abort, pending: hooks.pending.clone() }))
+        let (pending, span) = (hooks.pending.clone(), Span::current());
+        Self(Some(Active { teller: sender, open, number, abort, pending, span }))
     }
 
     /// Asks whether the client may connect; once it may, the end of this session is told.
@@ -132,7 +135,7 @@ impl Active {
 impl Drop for Active {
     fn drop(&mut self) {
         // Before the channel closes: the teller may end the moment it does.
-        self.pending.left(self.number, self.abort.clone());
+        self.span.in_scope(|| self.pending.left(self.number, self.abort.clone()));
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tower::ServiceExt;
 
 use super::{Connection, WRITE_BUFFER, live::Play, rewind::Rewind};
-use crate::net::{Guarded, Transport};
+use crate::net::{Guarded, Link, Transport};
 
 /// Most bytes of further requests that are kept while a stream is played.
 const MAX_UNREAD: usize = 16 * 1024;
@@ -120,14 +120,21 @@ pub(super) async fn requests<S: Transport>(
 pub(super) async fn play<S: Transport>(
     mut socket: Rewind<Guarded<S>>,
     mut playing: Playing,
+    link: &Arc<Link>,
 ) -> io::Result<Option<Rewind<Guarded<S>>>> {
     let mut unread = BytesMut::new();
+    link.call_again();
     let is_whole = poll_fn(|cx| {
         if let Poll::Ready(result) = playing.player.poll_play(&mut socket, cx) {
             return Poll::Ready(result.map(|()| true));
         }
+        if !link.take_call() {
+            return Poll::Pending;
+        }
         // Whoever sends no more has left, as far as anybody can tell.
-        poll_closed(&mut socket, &mut unread, cx).map(|result| result.map(|()| false))
+        let waker = link.waker();
+        let mut cx = Context::from_waker(&waker);
+        poll_closed(&mut socket, &mut unread, &mut cx).map(|result| result.map(|()| false))
     })
     .await?;
     if is_whole && playing.is_kept {

@@ -12,20 +12,19 @@ mod query;
 mod rewind;
 mod rtc;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{future::poll_fn, net::IpAddr, pin::pin, sync::Arc, task::Poll};
 
 use axum::{Router, extract::Request, middleware::from_fn_with_state};
 use stream_hub::WakeGroup;
-use tokio::{select, sync::Notify};
 use tower::ServiceExt;
-use tracing::{debug, info};
+use tracing::{Span, debug, info};
 
 use self::{
     handover::{Next, play, requests},
     rewind::Rewind,
 };
 use crate::{
-    net::{Guarded, Link, Residence, Transport},
+    net::{Attendant, Guarded, Link, Residence, Transport},
     server::{Peer, Shared},
 };
 
@@ -51,42 +50,59 @@ struct Connection {
     link: Arc<Link>,
     group: WakeGroup,
     residence: Arc<Residence>,
-    close: Arc<Notify>,
 }
 
-/// Serves one connection until it ends.
-pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>, router: Router) {
-    let socket = Guarded::new(socket, shared.tuning.write_timeout);
+/// Serves one connection until it ends. Its lines in the log are those of `span`.
+///
+/// What begins it is no part of the future, which a player has for hours.
+pub fn serve<S: Transport>(
+    socket: S,
+    peer: Peer,
+    span: Span,
+    shared: Arc<Shared>,
+    router: Router,
+) -> impl Future<Output = ()> + Send + use<S> {
+    let link = Arc::new(Link::new(span));
+    let socket = Guarded::new(socket, link.clone(), shared.tuning.write_timeout);
     let connection = Connection {
         id: peer.id,
         ip: peer.address.ip().to_canonical(),
-        link: socket.link().clone(),
+        link: link.clone(),
         group: peer.shard.group,
         residence: peer.shard.residence,
-        close: Arc::default(),
     };
+    let (address, timeout) = (peer.address, shared.tuning.request_timeout);
     let mut socket = Rewind::new(socket);
-    let (close, timeout) = (connection.close.clone(), shared.tuning.request_timeout);
-    let run = async {
-        loop {
-            // Boxed: what requests need goes when a player takes over, which may stay for hours.
-            let requests = requests(socket, connection.clone(), router.clone(), timeout);
-            match Box::pin(requests).await {
-                Next::Play(taken, player) => match play(taken, player).await {
-                    Ok(Some(kept)) => socket = kept,
-                    Ok(None) => return Ok(()),
-                    Err(error) => return Err(error.to_string()),
-                },
-                Next::Over(result) => return result.map_err(|error| chain(&error)),
+    async move {
+        let mut run = pin!(async {
+            loop {
+                // Boxed: what requests need goes when a player takes over, which may stay for hours.
+                let next = {
+                    let requests = requests(socket, connection.clone(), router.clone(), timeout);
+                    let mut requests = Box::pin(requests);
+                    link.in_span(requests.as_mut()).await
+                };
+                match next {
+                    Next::Play(taken, player) => match play(taken, player, &link).await {
+                        Ok(Some(kept)) => socket = kept,
+                        Ok(None) => return Ok(()),
+                        Err(error) => return Err(error.to_string()),
+                    },
+                    Next::Over(result) => return result.map_err(|error| chain(&error)),
+                }
             }
-        }
-    };
-    select! {
-        result = run => match result {
-            Ok(()) => debug!(peer = %peer.address, "http connection closed"),
-            Err(error) => info!(peer = %peer.address, "http connection failed: {error}"),
-        },
-        () = close.notified() => info!(peer = %peer.address, "http connection closed: kicked"),
+        });
+        let mut attendant = Attendant::new(link.clone());
+        let result = poll_fn(|cx| match attendant.poll_kicked(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => run.as_mut().poll(cx).map(Some),
+        })
+        .await;
+        link.span().in_scope(|| match result {
+            Some(Ok(())) => debug!(peer = %address, "http connection closed"),
+            Some(Err(error)) => info!(peer = %address, "http connection failed: {error}"),
+            None => info!(peer = %address, "http connection closed: kicked"),
+        });
     }
 }
 

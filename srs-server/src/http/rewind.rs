@@ -23,7 +23,8 @@ impl<S> Rewind<S> {
 
     /// Has `bytes` read again, before anything else.
     pub(super) fn put_back(&mut self, bytes: Bytes) {
-        self.unread = bytes;
+        // Not so none of them: they may be all that is left of a large buffer.
+        self.unread = if bytes.is_empty() { Bytes::new() } else { bytes };
     }
 }
 

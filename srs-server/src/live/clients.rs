@@ -11,8 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::Notify;
-use tracing::warn;
+use tracing::{Span, warn};
 
 use super::{LiveStream, Meter, Rate};
 use crate::net::Link;
@@ -72,9 +71,9 @@ pub trait Close: fmt::Debug + Send + Sync {
     fn close(&self);
 }
 
-impl Close for Notify {
+impl Close for Link {
     fn close(&self) {
-        self.notify_one();
+        self.kick();
     }
 }
 
@@ -145,13 +144,18 @@ impl Client {
     pub fn note_lost(&self, items: u64, now: Instant) {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lost) = rates.losses.get_or_insert_default().note(items, now) {
-            warn!("the player is too slow: {lost} messages lost");
+            self.span().in_scope(|| warn!("the player is too slow: {lost} messages lost"));
         }
     }
 
     /// Closes the client's connection.
     pub fn kick(&self) {
         self.close.close();
+    }
+
+    /// What its connection's lines in the log have in common.
+    pub fn span(&self) -> &Span {
+        self.link.span()
     }
 
     /// Bytes received from it since it began.
@@ -224,7 +228,7 @@ struct List {
 }
 
 impl Clients {
-    /// Adds a client until the guard is dropped; `close` ends its connection.
+    /// Adds a client until the guard is dropped.
     pub fn join(
         &self,
         identity: Identity,
@@ -395,7 +399,7 @@ mod tests {
                 swf_url: String::new(),
             };
             let stream = streams.open(&key, &vhost, now, || name.to_owned());
-            clients.join(identity, stream, link.clone(), Arc::new(Notify::new()), now)
+            clients.join(identity, stream, link.clone(), link.clone(), now)
         };
         let publisher = join("a", ClientKind::FmlePublish);
         let player = join("b", ClientKind::RtmpPlay);
@@ -441,7 +445,8 @@ mod tests {
         let stream = streams.open(&key, &vhost, now, String::new);
         for round in 1..=3 {
             let (ours, _theirs) = tokio::io::duplex(10_000);
-            let mut socket = crate::net::Guarded::new(ours, std::time::Duration::MAX);
+            let mut socket =
+                crate::net::Guarded::new(ours, Arc::default(), std::time::Duration::MAX);
             // What went before it became a client isn't the client's.
             socket.write_all(&[0; 7]).await.unwrap();
             let identity = Identity {
@@ -453,7 +458,7 @@ mod tests {
                 swf_url: String::new(),
             };
             let link = socket.link().clone();
-            let client = clients.join(identity, stream.clone(), link, Arc::new(Notify::new()), now);
+            let client = clients.join(identity, stream.clone(), link.clone(), link, now);
             socket.write_all(&[0; 1000]).await.unwrap();
             clients.refresh();
             clients.sample(now);

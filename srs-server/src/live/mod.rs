@@ -2,6 +2,7 @@
 
 mod access;
 mod clients;
+mod feed;
 mod meter;
 mod rate;
 mod streams;
@@ -9,6 +10,7 @@ mod vhosts;
 
 pub use access::{AccessError, check_access};
 pub use clients::{Client, ClientGuard, ClientKind, Clients, Close, Identity};
+pub use feed::Feed;
 pub use meter::Meter;
 pub use rate::Rate;
 pub use streams::{Claim, LiveStream, Streams};

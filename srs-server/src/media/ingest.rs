@@ -265,8 +265,9 @@ impl Ingest {
         Frame { is_join_point, ..Frame::new(TagKind::Video, time, body, now) }
     }
 
-    /// What has no time of its own.
+    /// What has no time of its own. It stays as long as the stream, and so has its own memory.
     fn config(&self, kind: TagKind, config_slot: Option<Slot>, body: Bytes, now: Instant) -> Frame {
+        let body = if config_slot.is_some() { Bytes::copy_from_slice(&body) } else { body };
         Frame { config_slot, ..Frame::new(kind, self.clock.current(), body, now) }
     }
 }

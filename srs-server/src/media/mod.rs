@@ -26,7 +26,7 @@ pub use ingest::{Ingest, IngestOptions, Timestamps};
 pub use rtp::{KeyframeWish, RtpBody, RtpIngest, RtpItem, RtpSource};
 pub use sound::{Aac, AacFrame, Mp3, Mp3Frame};
 pub use ts::{Ts, TsUnit};
-pub use wire::{Flv, FlvTag, RtmpMessage, Wire, register};
+pub use wire::{Flv, FlvTag, Rtmp, RtmpMessage, Wire, register};
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,10 @@
-//! What stands between every connection and its socket: byte counters, the size of the send
-//! buffer, and the write timeout.
+//! What stands between every connection and its socket: byte counters, the socket's options, and
+//! the write timeout.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -18,47 +15,7 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::Transport;
-
-/// What others see of a connection's socket, and ask of it.
-#[derive(Debug, Default)]
-pub struct Link {
-    received: AtomicU64,
-    sent: AtomicU64,
-    send_buffer: AtomicUsize,
-    is_doubted: AtomicBool,
-    is_coalescing: AtomicBool,
-}
-
-impl Link {
-    /// Bytes read from the client.
-    pub fn received(&self) -> u64 {
-        self.received.load(Relaxed)
-    }
-    /// Bytes the socket took for the client.
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Relaxed)
-    }
-    /// Notes bytes that came by no socket of the client's own, and such that went.
-    pub fn add(&self, received: u64, sent: u64) {
-        self.received.fetch_add(received, Relaxed);
-        self.sent.fetch_add(sent, Relaxed);
-    }
-    /// Asks that the next flush fails if the peer has closed, even behind bytes that nobody
-    /// has read: who reads no further would not see it.
-    pub fn doubt(&self) {
-        self.is_doubted.store(true, Relaxed);
-    }
-    /// Lets small packets wait for an acknowledgement (Nagle's algorithm) from the next write on,
-    /// or no longer so.
-    pub fn set_coalescing(&self, is_coalescing: bool) {
-        self.is_coalescing.store(is_coalescing, Relaxed);
-    }
-    /// Bounds the kernel's buffer for this client from the next write on.
-    pub fn set_send_buffer(&self, bytes: usize) {
-        self.send_buffer.store(bytes, Relaxed);
-    }
-}
+use super::{Link, Transport};
 
 /// A stream that counts its bytes, and fails a write that makes no progress for too long.
 ///
@@ -76,15 +33,8 @@ pub struct Guarded<S> {
 
 impl<S> Guarded<S> {
     /// Guards `inner`: a write that is blocked for `write_timeout` fails as `TimedOut`.
-    pub fn new(inner: S, write_timeout: Duration) -> Self {
-        Self {
-            inner,
-            link: Arc::default(),
-            send_buffer: 0,
-            is_coalescing: false,
-            write_timeout,
-            blocked: None,
-        }
+    pub fn new(inner: S, link: Arc<Link>, write_timeout: Duration) -> Self {
+        Self { inner, link, send_buffer: 0, is_coalescing: false, write_timeout, blocked: None }
     }
 
     /// What others see of the connection.
@@ -100,7 +50,7 @@ impl<S> Guarded<S> {
         if let Poll::Ready(result) = result {
             self.blocked = None;
             if let Ok(n) = result {
-                self.link.sent.fetch_add(n as u64, Relaxed);
+                self.link.record_sent(n);
             }
             return Poll::Ready(result);
         }
@@ -127,7 +77,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        self.link.received.fetch_add((buf.filled().len() - before) as u64, Relaxed);
+        self.link.record_received(buf.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 }
@@ -135,18 +85,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
 impl<S: Transport> Guarded<S> {
     /// Sets the socket's options where others were asked for.
     fn set_options(&mut self) {
-        let is_coalescing = self.link.is_coalescing.load(Relaxed);
+        let Some((is_coalescing, wanted)) = self.link.take_options() else { return };
         if is_coalescing != self.is_coalescing {
             self.is_coalescing = is_coalescing;
             if let Err(error) = self.inner.set_nodelay(!is_coalescing) {
-                debug!("TCP_NODELAY stays as it is: {error}");
+                self.link.span().in_scope(|| debug!("TCP_NODELAY stays as it is: {error}"));
             }
         }
-        let wanted = self.link.send_buffer.load(Relaxed);
         if wanted != self.send_buffer {
             self.send_buffer = wanted;
             if let Err(error) = self.inner.set_send_buffer(wanted) {
-                debug!("the send buffer stays as it is: {error}");
+                self.link.span().in_scope(|| debug!("the send buffer stays as it is: {error}"));
             }
         }
     }
@@ -179,7 +128,7 @@ impl<S: Transport> AsyncWrite for Guarded<S> {
 
     /// Fails when the peer has closed, where [`Link::doubt`] asks for it.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.link.is_doubted.swap(false, Relaxed) && self.inner.is_closed_by_peer(cx) {
+        if self.link.take_doubt() && self.inner.is_closed_by_peer(cx) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         Pin::new(&mut self.inner).poll_flush(cx)
@@ -201,7 +150,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_nothing_times_out() {
         let (ours, _theirs) = tokio::io::duplex(1000);
-        let mut guarded = Guarded::new(ours, Duration::from_secs(30));
+        let mut guarded = Guarded::new(ours, Arc::default(), Duration::from_secs(30));
         let started = Instant::now();
         let error = guarded.write_all(&[0; 1001]).await.unwrap_err();
         assert_eq!(error.to_string(), "the client took no bytes for 30000 ms");
@@ -213,7 +162,7 @@ mod tests {
     async fn the_send_buffer_is_set_with_the_next_write() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ours = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let mut guarded = Guarded::new(ours, Duration::from_secs(30));
+        let mut guarded = Guarded::new(ours, Arc::default(), Duration::from_secs(30));
         guarded.link().set_send_buffer(50_000);
         guarded.write_all(&[0]).await.unwrap();
         let size = socket2::SockRef::from(&guarded.inner).send_buffer_size().unwrap();
@@ -224,7 +173,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn any_progress_starts_the_timeout_anew() {
         let (ours, mut theirs) = tokio::io::duplex(1000);
-        let mut guarded = Guarded::new(ours, Duration::from_secs(30));
+        let mut guarded = Guarded::new(ours, Arc::default(), Duration::from_secs(30));
         let reader = tokio::spawn(async move {
             for _ in 0..5 {
                 tokio::time::sleep(Duration::from_secs(20)).await;

@@ -49,22 +49,29 @@ pub fn poll_write_messages<'a, W: AsyncWrite + Unpin + ?Sized>(
     if bytes == 0 && count > 0 {
         return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
     }
-    let mut written = Written { bytes, ..Written::default() };
-    let mut left = bytes;
-    for message in messages {
-        match message.filter(|message| !message.is_empty()) {
-            None => {}
-            Some(_) if left == 0 => break,
-            Some(message) => {
-                if left < message.len() {
-                    written.rest = message.slice(left..);
+    Poll::Ready(Ok(Written::of(bytes, messages)))
+}
+
+impl Written {
+    /// What it is to have written so many bytes of `messages`.
+    pub(super) fn of<'a>(bytes: usize, messages: impl Iterator<Item = Option<&'a Bytes>>) -> Self {
+        let mut written = Self { bytes, ..Self::default() };
+        let mut left = bytes;
+        for message in messages {
+            match message.filter(|message| !message.is_empty()) {
+                None => {}
+                Some(_) if left == 0 => break,
+                Some(message) => {
+                    if left < message.len() {
+                        written.rest = message.slice(left..);
+                    }
+                    left = left.saturating_sub(message.len());
                 }
-                left = left.saturating_sub(message.len());
             }
+            written.messages += 1;
         }
-        written.messages += 1;
+        written
     }
-    Poll::Ready(Ok(written))
 }
 
 #[cfg(test)]

@@ -1,15 +1,21 @@
 //! Sockets: listening, the threads that own connections, and what guards each connection.
 
 mod guard;
+mod joined;
+mod link;
 mod listen;
 mod messages;
+mod pace;
 mod residence;
 mod shard;
 mod transport;
 
-pub use guard::{Guarded, Link};
+pub use guard::Guarded;
+pub use joined::poll_write_batch;
+pub use link::{Attendant, Link};
 pub use listen::{BindError, Bound, BoundUdp, bind, bind_udp, prepare};
 pub use messages::{Written, poll_write_messages};
+pub use pace::{ReadPace, ReadWindow};
 pub use residence::{BOUNDS, Residence, Sum, Way};
 pub use shard::{Shard, Shards};
 pub use transport::Transport;

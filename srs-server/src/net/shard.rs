@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -13,19 +14,25 @@ use std::{
 
 use stream_hub::WakeGroup;
 use tokio::{
-    runtime::{Builder, Handle},
+    runtime::Builder,
     select,
-    sync::watch,
+    sync::{mpsc, watch},
+    task::spawn,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
-use tracing::{Instrument, Span};
 
-use super::Residence;
+use super::{ReadPace, Residence};
 
 /// The greatest window that automatic merging reaches, as SRS's `mw_latency`.
 const MAX_WINDOW: Duration = Duration::from_millis(350);
 /// How often a shard looks at its load.
 const LOAD_INTERVAL: Duration = Duration::from_millis(250);
+/// How long a thread that has nothing to do looks at no socket while reads are merged: else each
+/// message that comes would wake it, to find that nobody wants it yet.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Begins a connection, on the thread that is to own it.
+type Job = Box<dyn FnOnce() + Send>;
 
 /// One thread of the server, as the connections on it see it.
 #[derive(Debug, Clone)]
@@ -36,7 +43,10 @@ pub struct Shard {
     pub residence: Arc<Residence>,
     /// How many WebRTC sessions are owned here.
     pub sessions: Arc<AtomicUsize>,
-    runtime: Handle,
+    /// How often its publishers are read.
+    pub reads: Arc<ReadPace>,
+    /// Takes what is to be begun there.
+    jobs: mpsc::UnboundedSender<Job>,
     connections: Arc<AtomicUsize>,
 }
 
@@ -110,16 +120,23 @@ impl Drop for Shards {
 }
 
 impl Shard {
-    /// The thread that this is called on, for tests without any other.
-    #[cfg(test)]
-    pub(crate) fn here() -> Self {
+    /// The thread that this is called on, which has a runtime of its own: for a server in memory,
+    /// under a time that is not the clock's. Nothing wakes its readers but [`Shard::run`].
+    pub fn here() -> Self {
         Self {
             group: WakeGroup::new(),
             residence: Arc::default(),
             sessions: Arc::default(),
-            runtime: Handle::current(),
+            reads: Arc::new(ReadPace::new(Instant::now())),
+            // Nothing is ever begun by it.
+            jobs: mpsc::unbounded_channel().0,
             connections: Arc::default(),
         }
+    }
+
+    /// Wakes the readers of a shard that has no thread of its own.
+    pub async fn run(&self) {
+        wake(&self.group).await;
     }
 
     /// Starts a thread that runs until `stop` is told.
@@ -127,20 +144,31 @@ impl Shard {
         name: String,
         mut stop: watch::Receiver<()>,
     ) -> io::Result<(Self, thread::JoinHandle<()>)> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
         let group = WakeGroup::new();
+        let reads = Arc::new(ReadPace::new(Instant::now()));
+        let pace = reads.clone();
+        let pause = move || {
+            if pace.is_merging() {
+                thread::sleep(PAUSE);
+            }
+        };
+        let runtime = Builder::new_current_thread().enable_all().on_thread_park(pause).build()?;
+        let (jobs, taken) = mpsc::unbounded_channel();
         let shard = Self {
             group: group.clone(),
             residence: Arc::default(),
             sessions: Arc::default(),
-            runtime: runtime.handle().clone(),
+            reads: reads.clone(),
+            jobs,
             connections: Arc::default(),
         };
         let thread = thread::Builder::new().name(name).spawn(move || {
             runtime.block_on(async {
                 select! {
                     () = wake(&group) => {}
-                    () = measure(&group) => {}
+                    () = begin(taken) => {}
+                    () = reads.run() => {}
+                    () = measure(&group, &reads) => {}
                     _ = stop.changed() => {}
                 }
             });
@@ -150,13 +178,23 @@ impl Shard {
         Ok((shard, thread))
     }
 
-    /// Runs here what is no connection.
-    pub fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.runtime.spawn(work);
+    /// Runs what is no connection on the shard's thread.
+    pub fn spawn_worker(&self, work: impl Future<Output = ()> + Send + 'static) {
+        // A shard that is gone runs nothing.
+        let _ = self.jobs.send(Box::new(move || {
+            spawn(work);
+        }));
     }
 
-    /// Runs a connection here.
-    pub fn spawn(&self, span: Span, connection: impl Future<Output = ()> + Send + 'static) {
+    /// Begins a connection on the shard's thread, and runs what comes of it there; `None` is a
+    /// connection that is over already.
+    ///
+    /// So the task is of what runs alone, not of what it began with, and all that a connection has
+    /// comes from the memory of one thread.
+    pub fn spawn<C>(&self, begin: impl FnOnce() -> Option<C> + Send + 'static)
+    where
+        C: Future<Output = ()> + Send + 'static,
+    {
         struct Leave(Arc<AtomicUsize>);
         impl Drop for Leave {
             fn drop(&mut self) {
@@ -165,14 +203,25 @@ impl Shard {
         }
         self.connections.fetch_add(1, Relaxed);
         let leave = Leave(self.connections.clone());
-        self.runtime.spawn(
-            async move {
+        let job = move || {
+            // A connection that can't even begin must not take the shard with it.
+            let Ok(Some(connection)) = catch_unwind(AssertUnwindSafe(begin)) else { return };
+            spawn(async move {
                 let _leave = leave;
                 connection.await;
-            }
-            .instrument(span),
-        );
+            });
+        };
+        // A shard that is gone takes nothing: the connection closes.
+        let _ = self.jobs.send(Box::new(job));
     }
+}
+
+/// Begins what others ask for.
+async fn begin(mut jobs: mpsc::UnboundedReceiver<Job>) {
+    while let Some(job) = jobs.recv().await {
+        job();
+    }
+    std::future::pending().await
 }
 
 /// Wakes the shard's readers when there is something for them and their window is over.
@@ -192,19 +241,20 @@ async fn wake(group: &WakeGroup) {
 }
 
 /// Keeps the window of automatic merging: every message while the shard has room, then longer
-/// windows, since the number of writes is what costs.
-async fn measure(group: &WakeGroup) {
+/// windows, since the number of writes is what costs; and that of reads, by their own number.
+async fn measure(group: &WakeGroup, reads: &ReadPace) {
     let mut ticks = interval(LOAD_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut window, mut last) = (Duration::ZERO, (Instant::now(), thread_time()));
     loop {
         ticks.tick().await;
         let current = (Instant::now(), thread_time());
-        let (Some(busy), wall) = (current.1.zip(last.1), current.0 - last.0) else {
-            return std::future::pending().await;
-        };
-        let load = busy.0.saturating_sub(busy.1).as_secs_f64() / wall.as_secs_f64().max(0.001);
+        let (busy, wall) = (current.1.zip(last.1), current.0 - last.0);
         last = current;
+        reads.adjust(wall);
+        // Where a thread's CPU time isn't known every message is written.
+        let Some((now, before)) = busy else { continue };
+        let load = now.saturating_sub(before).as_secs_f64() / wall.as_secs_f64().max(0.001);
         window = next_window(window, load);
         group.set_auto_window(window);
     }
@@ -229,7 +279,7 @@ fn thread_time() -> Option<Duration> {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).ok().map(Duration::from)
 }
 
-/// Where a thread's CPU time isn't known the window stays zero: every message.
+/// Only systems of this kind tell it.
 #[cfg(not(unix))]
 fn thread_time() -> Option<Duration> {
     None
@@ -242,9 +292,10 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_panics_takes_nothing_with_it() {
         let shards = Shards::start(1).unwrap();
-        shards.least_loaded().spawn(Span::none(), async { panic!("on purpose") });
+        shards.least_loaded().spawn(|| Some(async { panic!("on purpose") }));
+        shards.least_loaded().spawn::<std::future::Ready<()>>(|| panic!("on purpose"));
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        shards.least_loaded().spawn(Span::none(), async { sender.send(()).unwrap() });
+        shards.least_loaded().spawn(|| Some(async { sender.send(()).unwrap() }));
         receiver.await.unwrap();
         while shards.least_loaded().connections.load(Relaxed) > 0 {
             tokio::task::yield_now().await;

@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     future::poll_fn,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
@@ -19,9 +19,7 @@ use rtmp_proto::{
 use stream_hub::StreamKey;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
-    select,
-    sync::Notify,
-    task::coop::consume_budget,
+    task::coop::poll_proceed,
     time::{Instant, Sleep, sleep_until, timeout},
 };
 use tracing::{debug, info};
@@ -31,7 +29,7 @@ use crate::{
     hooks::HookSession,
     live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost},
     media::Codecs,
-    net::{Guarded, Transport, Way, poll_write_messages},
+    net::{Attendant, Guarded, Link, Transport, poll_write_batch, poll_write_messages},
     server::{Peer, Shared},
 };
 
@@ -47,7 +45,17 @@ thread_local! {
 }
 
 pub(super) struct Connection<S> {
+    // What each write of a viewer looks at stands together: a viewer's memory is in no cache when
+    // its turn comes, and each line of it that is touched costs as much as some hundred
+    // instructions.
     pub(super) socket: Guarded<S>,
+    pub(super) playing: Option<Box<Playing>>,
+    /// The rest of a media message that the socket took in part; it goes first.
+    rest: Bytes,
+    /// What the session has to say, not yet written.
+    answers: BytesMut,
+    /// Whether the session may have something to say.
+    is_fed: bool,
     session: ServerSession,
     pub(super) peer: Peer,
     pub(super) shared: Arc<Shared>,
@@ -56,23 +64,17 @@ pub(super) struct Connection<S> {
     /// name others than it connected to.
     pub(super) hooks: Vec<(Arc<Vhost>, HookSession)>,
     pub(super) publishing: Option<Box<Publishing>>,
-    pub(super) playing: Option<Box<Playing>>,
-    /// What the session has to say, not yet written.
-    answers: BytesMut,
-    /// The rest of a media message that the socket took in part; it goes first.
-    rest: Bytes,
-    close: Arc<Notify>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: Transport> Connection<S> {
     /// A connection, boxed: what runs it is moved, and holds a place for it at each step.
-    pub(super) fn new(socket: S, peer: Peer, shared: Arc<Shared>) -> Box<Self> {
+    pub(super) fn new(socket: S, peer: Peer, link: Arc<Link>, shared: Arc<Shared>) -> Box<Self> {
         let mut config = ServerConfig::default();
         config.seed = shared.new_seed();
         config.capabilities = Capabilities::forward_any();
         Box::new(Self {
-            socket: Guarded::new(socket, shared.tuning.write_timeout),
+            socket: Guarded::new(socket, link, shared.tuning.write_timeout),
             session: ServerSession::new(config, Instant::now().into_std()),
             peer,
             shared,
@@ -82,18 +84,28 @@ impl<S: Transport> Connection<S> {
             playing: None,
             answers: BytesMut::new(),
             rest: Bytes::new(),
-            close: Arc::default(),
+            is_fed: true,
             timer: None,
         })
     }
 
     /// Runs the connection to its end.
     pub(super) async fn run(mut self: Box<Self>) -> ConnectionError {
-        let close = self.close.clone();
-        let error = select! {
-            error = self.serve() => error,
-            () = close.notified() => ConnectionError::Kicked,
+        let link = self.socket.link().clone();
+        let mut attendant = Attendant::new(link.clone());
+        let error = {
+            let mut serving = pin!(self.serve());
+            poll_fn(|cx| match attendant.poll_kicked(cx) {
+                Poll::Ready(()) => Poll::Ready(ConnectionError::Kicked),
+                Poll::Pending => serving.as_mut().poll(cx),
+            })
+            .await
         };
+        link.in_span(Box::pin(self.end(error)).as_mut()).await
+    }
+
+    /// Leaves the stream, and has the client know why.
+    async fn end(mut self: Box<Self>, error: ConnectionError) -> ConnectionError {
         if error.is_failure() && (self.publishing.is_some() || self.playing.is_some()) {
             self.shared.clients.note_failed();
         }
@@ -105,7 +117,7 @@ impl<S: Transport> Connection<S> {
         self.publishing = None;
         self.playing = None;
         if !matches!(error, ConnectionError::Closed | ConnectionError::Io(_)) {
-            let _ = timeout(FAREWELL, Box::pin(self.farewell())).await;
+            let _ = timeout(FAREWELL, self.farewell()).await;
         }
         error
     }
@@ -119,22 +131,59 @@ impl<S: Transport> Connection<S> {
         Ok(())
     }
 
+    /// Serves the client until the connection is over.
+    ///
+    /// All but what a client asks for a few times is polled, not awaited: what runs a connection
+    /// for hours is small, and near to what it needs.
     async fn serve(&mut self) -> ConnectionError {
         loop {
-            if let Err(error) = self.handle_outputs().await {
-                return error;
-            }
-            if let Err(error) = poll_fn(|cx| self.poll(cx)).await {
+            let result = match poll_fn(|cx| self.poll(cx)).await {
+                Ok(request) => {
+                    let link = self.socket.link().clone();
+                    // In a box of its own: the connection outlives it by hours.
+                    let mut handling = Box::pin(self.handle_request(request));
+                    link.in_span(handling.as_mut()).await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
                 return error;
             }
         }
     }
 
+    /// Ready when the client asks for something that takes time, or the connection is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ServerEvent, ConnectionError>> {
+        loop {
+            if self.is_fed {
+                let link = self.socket.link().clone();
+                if let Some(request) = ready!(link.span().in_scope(|| self.poll_outputs(cx)))? {
+                    return Poll::Ready(Ok(request));
+                }
+                self.is_fed = false;
+                // What was done may change what is waited for.
+                link.call_again();
+            }
+            ready!(self.poll_once(cx))?;
+            self.is_fed = true;
+        }
+    }
+
     /// Ready when the session has been fed, and so may have something to say.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         if let Poll::Ready(result) = self.poll_write(cx) {
             return Poll::Ready(result);
         }
+        let link = self.socket.link();
+        if !link.take_call() {
+            return Poll::Pending;
+        }
+        let (link, waker) = (link.clone(), link.waker());
+        link.span().in_scope(|| self.poll_events(&mut Context::from_waker(&waker)))
+    }
+
+    /// Looks at what is rare, to be woken by the link: the end of a publish, a timer, the client.
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         if let Some(publishing) = &self.publishing
             && publishing.poll_fenced(cx).is_ready()
         {
@@ -148,14 +197,28 @@ impl<S: Transport> Connection<S> {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         if self.answers.len() > MAX_ANSWERS {
+            // It is read again once they are written.
+            self.socket.link().call_again();
             return Poll::Pending;
         }
-        self.poll_scratch(cx, |this, read| {
+        if self.publishing.as_mut().is_some_and(|publishing| publishing.is_in_window()) {
+            return Poll::Pending;
+        }
+        let now = Instant::now();
+        let read = ready!(self.poll_scratch(cx, |this, read| {
             if read.is_empty() {
                 return Err(ConnectionError::Closed);
             }
-            Ok(this.session.receive(Instant::now().into_std(), read)?)
-        })?
+            this.session.receive(now.into_std(), read)?;
+            Ok(read.len())
+        }))??;
+        // A read that filled the buffer has left something, which waits for no window.
+        if let Some(publishing) = &mut self.publishing
+            && read < READ_BUFFER
+        {
+            publishing.begin_window(&self.peer.shard.reads, now, cx.waker());
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Reads once, for `take` to use.
@@ -207,22 +270,27 @@ impl<S: Transport> Connection<S> {
             let batch = ready!(playing.poll_batch(cx, &self.shared))?;
             let within = playing.within(&batch);
             if within == 0 {
-                info!("play ended: all that was asked for is sent");
-                if let Err(error) = self.session.end_play(playing.msid) {
-                    debug!("{error}");
-                }
+                let msid = playing.msid;
+                self.socket.link().span().in_scope(|| {
+                    info!("play ended: all that was asked for is sent");
+                    if let Err(error) = self.session.end_play(msid) {
+                        debug!("{error}");
+                    }
+                });
                 self.playing = None;
                 return Poll::Ready(Ok(()));
             }
-            let messages = batch.iter().take(within).map(|message| Some(&message.bytes));
-            let written = ready!(poll_write_messages(&mut self.socket, cx, messages))?;
-            if playing.is_live {
-                self.peer.shard.residence.record_oldest(Way::RtmpToRtmp, &batch);
+            let written = if within == batch.len() {
+                poll_write_batch(&mut self.socket, cx, &batch)
+            } else {
+                let messages = batch.iter().take(within).map(|message| Some(&message.bytes));
+                poll_write_messages(&mut self.socket, cx, messages)
+            };
+            let written = ready!(written)?;
+            playing.advance(batch, written.messages);
+            if !written.rest.is_empty() {
+                self.rest = written.rest;
             }
-            drop(batch);
-            self.session.record_sent(written.bytes);
-            self.rest = written.rest;
-            playing.advance(written.messages);
         }
     }
 
@@ -234,40 +302,48 @@ impl<S: Transport> Connection<S> {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.session.record_sent(written);
             self.rest.advance(written);
+            if self.rest.is_empty() {
+                // The message goes, though nothing else may come for long.
+                self.rest = Bytes::new();
+            }
         }
-        self.rest = Bytes::new();
         while !self.answers.is_empty() {
             let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.answers))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.answers.advance(written);
+            if self.answers.is_empty() {
+                // Not even the buffer stays: most viewers have nothing to be told for hours.
+                self.answers = BytesMut::new();
+            }
         }
-        // Not even the buffer stays: most viewers have nothing to be told for hours.
-        self.answers = BytesMut::new();
         Poll::Ready(Ok(()))
     }
 
-    /// Does what the session says until it has nothing more to say.
+    /// Does what the session says until it has nothing more to say, or a request comes that takes
+    /// time.
     ///
     /// Each message counts towards the task's turn, for one read can bring tens of thousands:
     /// a client that floods must not keep the thread's others waiting.
-    async fn handle_outputs(&mut self) -> Result<(), ConnectionError> {
-        while let Some(output) = self.session.poll_output() {
+    fn poll_outputs(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<ServerEvent>, ConnectionError>> {
+        loop {
+            let turn = ready!(poll_proceed(cx));
+            let Some(output) = self.session.poll_output() else { return Poll::Ready(Ok(None)) };
+            turn.made_progress();
             match output {
                 ServerOutput::Transmit(bytes) => self.answers.extend_from_slice(&bytes),
                 ServerOutput::Event(event) => {
                     if let Some(request) = self.handle_event(event)? {
-                        // In a box of its own: the connection outlives it by hours.
-                        Box::pin(self.handle_request(request)).await?;
+                        return Poll::Ready(Ok(Some(request)));
                     }
                 }
             }
-            consume_budget().await;
         }
-        Ok(())
     }
 
     /// Does what the client asks for, once the hook servers allow it.
@@ -444,7 +520,7 @@ impl<S: Transport> Connection<S> {
             },
             stream,
             self.socket.link().clone(),
-            self.close.clone(),
+            self.socket.link().clone(),
             Instant::now().into_std(),
         );
         // The stream may have come to be before a reload.

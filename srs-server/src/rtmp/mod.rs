@@ -5,29 +5,45 @@ mod connection;
 mod error;
 mod play;
 mod publish;
+#[cfg(test)]
+mod wakes;
 
 use std::{sync::Arc, time::Duration};
 
 use stream_hub::{OnLag, Start, SubscribeOptions, Window};
-use tracing::{info, warn};
+use tracing::{Span, info, warn};
 
 use self::connection::Connection;
 pub use self::error::ConnectionError;
 use crate::{
     live::{LiveStream, Vhost},
-    net::Transport,
+    net::{Link, Transport},
     server::{Peer, Shared},
 };
 
-/// Serves one connection until it ends.
-pub async fn serve<S: Transport>(socket: S, peer: Peer, shared: Arc<Shared>) {
+/// Serves one connection until it ends. Its lines in the log are those of `span`.
+///
+/// What begins it is no part of the future, which lives for hours.
+pub fn serve<S: Transport>(
+    socket: S,
+    peer: Peer,
+    span: Span,
+    shared: Arc<Shared>,
+) -> impl Future<Output = ()> + Send + use<S> {
+    let link = Arc::new(Link::new(span));
     let address = peer.address;
-    info!(peer = %address, "rtmp connection");
-    match Connection::new(socket, peer, shared).run().await {
-        ConnectionError::Closed => info!(peer = %address, "rtmp connection closed by the client"),
-        error => {
-            warn!(peer = %address, code = error.code(), "rtmp connection closed: {error}");
-        }
+    link.span().in_scope(|| info!(peer = %address, "rtmp connection"));
+    let connection = Connection::new(socket, peer, link.clone(), shared);
+    async move {
+        let error = connection.run().await;
+        link.span().in_scope(|| match error {
+            ConnectionError::Closed => {
+                info!(peer = %address, "rtmp connection closed by the client");
+            }
+            error => {
+                warn!(peer = %address, code = error.code(), "rtmp connection closed: {error}");
+            }
+        });
     }
 }
 
@@ -109,14 +125,14 @@ mod tests {
     /// place in the list of clients. There are thousands of them.
     #[test]
     fn a_viewer_is_small() {
-        let task = |socket: TcpStream, peer, shared| serve(socket, peer, shared);
+        let task = |socket: TcpStream, peer, shared| serve(socket, peer, Span::none(), shared);
         let sizes = [
             result_size(&task),
             size_of::<Connection<TcpStream>>(),
             size_of::<super::play::Playing>(),
             size_of::<crate::live::Client>(),
         ];
-        assert!(sizes.iter().sum::<usize>() <= 2_312, "{sizes:?}");
+        assert!(sizes.iter().sum::<usize>() <= 1_984, "{sizes:?}");
     }
 
     fn result_size<A, B, C, T>(_: &impl Fn(A, B, C) -> T) -> usize {
@@ -152,7 +168,7 @@ mod tests {
             address: "127.0.0.1:1".parse().unwrap(),
             shard: Shard::here(),
         };
-        tokio::spawn(serve(ours, peer, server.shared().clone()));
+        tokio::spawn(serve(ours, peer, Span::none(), server.shared().clone()));
         let msid = publish(&mut client, "rtmp://localhost/live/a").await;
 
         // Chunk stream 9: a header, then chunks of type 3 that begin a message each.

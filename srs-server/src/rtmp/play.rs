@@ -11,40 +11,32 @@ use rtmp_proto::MessageStreamId;
 use stream_hub::{
     Batch, Item, LaneStats, Reader, Start, StreamKey, SubscribeError, SubscribeOptions, Variant,
 };
-use tokio::time::Instant;
 use tracing::info;
 
 use super::{Asked, ConnectionError, connection::Connection, read_options};
 use crate::{
     hooks::Told,
-    live::{ClientGuard, ClientKind, Vhost},
-    media::{Dialect, RtmpMessage},
-    net::Transport,
+    live::{ClientKind, Feed, Vhost},
+    media::{Dialect, Rtmp, RtmpMessage},
+    net::{Transport, Way},
     server::Shared,
 };
 
 /// Dialects that one stream may have at once beside the common one; a stream has a few in practice.
 const MAX_DIALECTS: usize = 32;
-/// Most bytes of one write.
-const BATCH: usize = 256 * 1024;
 
 pub(super) struct Playing {
-    pub(super) msid: MessageStreamId,
-    pub(super) paused: bool,
-    dialect: Dialect,
-    reader: Reader<RtmpMessage>,
+    feed: Feed<Rtmp>,
     /// How much of the stream was asked for, and where that began.
     duration: Option<Duration>,
     began: Option<Duration>,
-    client: ClientGuard,
+    pub(super) paused: bool,
+    pub(super) msid: MessageStreamId,
+    dialect: Dialect,
     /// The vhost as it was configured when the play began.
     vhost: Arc<Vhost>,
     /// Tells the hook servers when the play is over.
     _told: Told,
-    /// Whether the socket's send buffer was fitted to the stream.
-    is_fitted: bool,
-    /// Whether it has all there was when it came: from there on what it gets is new.
-    pub(super) is_live: bool,
 }
 
 impl Playing {
@@ -66,19 +58,17 @@ impl Playing {
         let reader = subscribe(connection, &stream.key, &vhost, dialect, None)?;
         let client = connection.join(ClientKind::RtmpPlay, stream, &vhost);
         info!(stream = %client.stream.key, ip = %client.identity.ip, "play");
+        let residence = connection.peer.shard.residence.clone();
         Ok(Self {
             msid,
             dialect,
             paused: false,
-            reader,
+            feed: Feed::new(reader, client, Way::RtmpToRtmp, residence),
             // Seconds; negative is the whole stream, and so is what is no time.
             duration: Duration::try_from_secs_f64(duration).ok().filter(|time| !time.is_zero()),
             began: None,
-            client,
             vhost,
             _told: told,
-            is_fitted: false,
-            is_live: false,
         })
     }
 
@@ -99,8 +89,9 @@ impl Playing {
         }
         let has_video_again = dialect.video && !self.dialect.video;
         let start = if has_video_again { Start::NextJoinPoint } else { Start::Live };
-        let key = self.client.stream.key.clone();
-        self.reader = subscribe(connection, &key, &self.vhost, dialect, Some(start))?;
+        let key = &self.feed.client().stream.key;
+        let reader = subscribe(connection, key, &self.vhost, dialect, Some(start))?;
+        self.feed.replace(reader);
         self.dialect = dialect;
         Ok(())
     }
@@ -111,18 +102,8 @@ impl Playing {
         cx: &mut Context<'_>,
         shared: &Shared,
     ) -> Poll<Result<Batch<RtmpMessage>, ConnectionError>> {
-        let Poll::Ready(batch) = self.reader.poll_batch(cx, BATCH) else {
-            self.is_live = true;
-            return Poll::Pending;
-        };
-        let batch = batch.map_err(ConnectionError::PlayEnded)?;
-        if !self.is_fitted {
-            self.is_fitted = self.client.fit_send_buffer(shared.tuning.send_buffer);
-        }
-        if let Some(lost) = batch.gap() {
-            self.client.note_lost(lost.items, Instant::now().into_std());
-        }
-        Poll::Ready(Ok(batch))
+        let batch = self.feed.poll_batch(cx, shared.tuning.send_buffer);
+        batch.map_err(ConnectionError::PlayEnded)
     }
 
     /// How many messages of the batch lie within the duration that the player asked for.
@@ -137,8 +118,8 @@ impl Playing {
     }
 
     /// Notes that `messages` of the last batch are sent, or will be.
-    pub(super) fn advance(&mut self, messages: usize) {
-        self.reader.advance(messages);
+    pub(super) fn advance(&mut self, batch: Batch<RtmpMessage>, messages: usize) {
+        self.feed.advance(batch, messages);
     }
 }
 

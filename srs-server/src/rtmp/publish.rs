@@ -1,7 +1,7 @@
 //! A stream that a connection publishes.
 
 use std::{
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use crate::{
     hooks::Told,
     live::{Claim, ClientGuard, ClientKind},
     media::{Frame, Ingest, IngestOptions},
-    net::Transport,
+    net::{ReadPace, ReadWindow, Transport},
 };
 
 pub(super) struct Publishing {
@@ -30,6 +30,9 @@ pub(super) struct Publishing {
     /// The longest silence allowed from `last` on.
     silence: Duration,
     idle_timeout: Duration,
+    /// How often the socket is read, and until when it isn't.
+    window: ReadWindow,
+    in_window_until: Option<Instant>,
     /// Tells the hook servers when the publish is over.
     _told: Told,
 }
@@ -83,6 +86,8 @@ impl Publishing {
             last: now,
             silence: settings.firstpkt_timeout,
             idle_timeout: settings.normal_timeout,
+            window: read_window(&vhost.settings),
+            in_window_until: None,
             _told: told,
         })
     }
@@ -104,6 +109,19 @@ impl Publishing {
         self.ingest
             .push(message, now, &stream.media, |frame| writer.push(frame, now))
             .map_err(|_| ConnectionError::TakenOver(stream.key.clone()))
+    }
+
+    /// Begins the time after a read at `now` in which the socket is not read again; `waker` is
+    /// woken when it is over.
+    pub(super) fn begin_window(&mut self, pace: &ReadPace, now: Instant, waker: &Waker) {
+        self.in_window_until = pace.wait_after(self.window, now, waker);
+    }
+
+    /// Whether the socket isn't to be read yet.
+    pub(super) fn is_in_window(&mut self) -> bool {
+        // Most publishers are in none: the clock is not read for them.
+        self.in_window_until.take_if(|until| *until <= Instant::now());
+        self.in_window_until.is_some()
     }
 
     /// When the silence of the publisher is too long.
@@ -141,6 +159,18 @@ fn busy_policy(asked: &Asked) -> BusyPolicy {
     match asked.vhost.settings.publish.takeover.as_str() {
         "same" => BusyPolicy::TakeOverSame,
         _ => BusyPolicy::Refuse,
+    }
+}
+
+/// How often a publisher's socket is read. Who is read too seldom would seem silent.
+fn read_window(settings: &srs_config::Vhost) -> ReadWindow {
+    let publish = &settings.publish;
+    match publish.mr {
+        // Every message at once, SRS has it, is for publishers too.
+        _ if settings.min_latency => ReadWindow::Fixed(Duration::ZERO),
+        None => ReadWindow::Auto,
+        Some(false) => ReadWindow::Fixed(Duration::ZERO),
+        Some(true) => ReadWindow::Fixed(publish.mr_latency.min(publish.normal_timeout / 2)),
     }
 }
 

@@ -9,6 +9,8 @@ mod joining;
 mod life;
 #[path = "live/publishers.rs"]
 mod publishers;
+#[path = "live/reads.rs"]
+mod reads;
 #[path = "live/reload.rs"]
 mod reload;
 #[path = "live/repairs.rs"]

@@ -9,6 +9,7 @@ mod codecs;
 mod enhanced;
 mod join;
 mod lifecycle;
+mod log_lines;
 mod peers;
 mod process;
 mod slow_player;

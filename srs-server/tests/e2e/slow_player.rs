@@ -66,7 +66,8 @@ fn a_stalled_player_costs_no_more_than_one_ring_and_resumes_on_a_keyframe() {
     assert_eq!(gaps.len(), 1, "one gap: {gaps:?}");
     assert_eq!(gaps[0][1] % GOP, 0, "resumes on a keyframe: {gaps:?}");
     let lost = gaps[0][1] - gaps[0][0] - 1;
-    server.wait_for_log(&format!("the player is too slow: {lost} messages lost"));
+    let line = server.wait_for_log(&format!("the player is too slow: {lost} messages lost"));
+    assert!(line.contains("conn{id="), "whose they are: {line}");
 }
 
 fn number(payload: &[u8]) -> u32 {

@@ -28,6 +28,15 @@ impl<T> Replay<T> {
     }
 }
 
+/// Which items of which lane a batch holds: what is made of one batch serves for every other of
+/// the same id, for as long as the process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BatchId {
+    lane: u64,
+    first: u64,
+    len: u32,
+}
+
 /// Items in order, at least one, shared with every other reader of the lane.
 ///
 /// A batch keeps at most two segments of the lane in memory, even past the lane's bounds: drop it
@@ -36,6 +45,9 @@ impl<T> Replay<T> {
 pub struct Batch<T> {
     pub(super) replay: Option<Replay<T>>,
     pub(super) spans: [Option<Span<T>>; 2],
+    pub(super) lane: u64,
+    /// Sequence number of the first item of the ring's.
+    pub(super) first: u64,
     pub(super) len: u32,
     pub(super) discontinuity: bool,
     pub(super) bytes: usize,
@@ -63,6 +75,13 @@ impl<T: Item> Batch<T> {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Which items these are; `None` with replayed configuration, which few readers get.
+    #[must_use]
+    pub fn id(&self) -> Option<BatchId> {
+        let Self { lane, first, len, .. } = *self;
+        self.replay.is_none().then_some(BatchId { lane, first, len })
     }
 
     /// What was lost before this batch; told once, on the first batch after the loss.

@@ -210,6 +210,8 @@ impl<T: Item> Ring<T> {
         let mut batch = Batch {
             replay: None,
             spans: [None, None],
+            lane: self.id,
+            first: cursor.next,
             len: 0,
             discontinuity: false,
             bytes: 0,

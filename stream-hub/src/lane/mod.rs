@@ -12,7 +12,7 @@ use std::any::{Any, type_name};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use batch::Batch;
+pub use batch::{Batch, BatchId};
 pub use reader::{Reader, ReaderStats};
 use ring::Ring;
 

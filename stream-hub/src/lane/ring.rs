@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::config::{self, Configs};
@@ -72,6 +73,8 @@ pub(crate) struct Counters {
 
 /// Everything of a lane that its lock guards.
 pub(crate) struct Ring<T> {
+    /// Unlike that of any other lane, even one that is gone.
+    pub(super) id: u64,
     pub(super) parts: VecDeque<Part<T>>,
     pub(super) head: u64,
     /// The latest join point.
@@ -94,7 +97,9 @@ pub(crate) struct Ring<T> {
 
 impl<T: Item> Ring<T> {
     pub(crate) fn new(limits: &Limits) -> Self {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             parts: VecDeque::new(),
             head: 0,
             join: None,

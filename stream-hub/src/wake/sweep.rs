@@ -10,6 +10,9 @@ use super::share::{Share, State};
 
 /// The hand moves in steps of this time at least.
 const STEP: Duration = Duration::from_millis(10);
+/// And in no more steps than these in a lap: each wakes the thread, which costs as much as several
+/// readers. With ten thousand readers a step is some 15 ms of writing.
+const STEPS: u32 = 8;
 
 pub(super) struct Sweep {
     /// When this lap began.
@@ -49,7 +52,7 @@ impl Sweep {
                     sweep.lap + window.mul_f64(sweep.hand as f64 / slots as f64)
                 };
                 state.sweep = Some(sweep);
-                return Some(due.max(end.min(now + STEP)));
+                return Some(due.max(end.min(now + STEP.max(window / STEPS))));
             }
             if share.signal.head() == sweep.head && !state.behind && share.try_rest(sweep.head) {
                 return None;

@@ -60,6 +60,14 @@ impl Stream {
         }
     }
 
+    /// Bytes of the payloads from one keyframe to the next.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn gop_bytes(&self) -> usize {
+        let video = self.key_bytes + self.frame_bytes * ((GOP_SECONDS * self.fps) as usize - 1);
+        let audio = SAMPLE_RATE as usize * GOP_SECONDS as usize / SAMPLES_PER_FRAME as usize;
+        video + audio * self.audio_bytes
+    }
+
     /// Metadata and both sequence headers.
     pub(crate) fn headers(
         &self,
@@ -211,6 +219,18 @@ mod tests {
             let got = bytes * 8 / 10_000;
             assert!(got.abs_diff(kbps as usize) <= kbps as usize / 20, "{got} kbit/s");
         }
+    }
+
+    #[test]
+    fn a_group_of_pictures_has_the_bytes_that_it_tells() {
+        let mut stream = Stream::new(Rate::default());
+        let (mut bytes, mut keys) = (0, 0);
+        while keys < 2 {
+            let (frame, is_key) = stream.next_with_kind();
+            keys += u32::from(is_key);
+            bytes += if keys < 2 { frame.payload.len() } else { 0 };
+        }
+        assert!(bytes.abs_diff(stream.gop_bytes()) <= stream.audio_bytes, "{bytes}");
     }
 
     #[test]

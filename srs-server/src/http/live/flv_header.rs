@@ -49,6 +49,11 @@ impl FlvHeader {
             _ => true,
         }
     }
+
+    /// Whether every tag goes out.
+    pub(super) fn admits_all(&self) -> bool {
+        [TagKind::Audio, TagKind::Video].into_iter().all(|kind| self.admits(kind))
+    }
 }
 
 #[cfg(test)]

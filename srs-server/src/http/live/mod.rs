@@ -16,21 +16,18 @@ use axum::{
 use bytes::Bytes;
 use http_body::Frame;
 use srs_config::Action;
-use stream_hub::{OnUnpublish, Reader, Start, StreamKey, SubscribeOptions, Variant};
+use stream_hub::{OnUnpublish, Start, StreamKey, SubscribeError, SubscribeOptions, Variant};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 pub(super) use self::player::Play;
-use self::{
-    flv_header::FlvHeader,
-    format::Format,
-    player::{Player, Viewer},
-};
+use self::{flv_header::FlvHeader, format::Format, player::Player};
 use super::{Connection, handover::Handover, media::Target};
 use crate::{
     hooks::{ConnectionFacts, HookSession, StreamFacts, Told},
-    live::{ClientGuard, ClientKind, Identity, LiveStream, Vhost, check_access},
+    live::{ClientGuard, ClientKind, Feed, Identity, LiveStream, Vhost, check_access},
     media::{Aac, Flv, Mp3, Ts, Wire, chunked},
+    net::Way,
     rtmp::read_options,
     server::Shared,
 };
@@ -121,27 +118,15 @@ impl Asked {
                 return (StatusCode::FORBIDDEN, "denied\n").into_response();
             }
         };
-        let options = self.options(is_chunked);
         let header = FlvHeader::new(&self.vhost.settings.http_remux);
-        let (hub, key, group) = (&shared.hub, &self.key, Some(&connection.group));
-        let viewer = || Viewer {
-            client: self.join(shared, &connection, stream),
-            _allowed: allowed,
-            residence: connection.residence.clone(),
-        };
+        let connection = &connection;
         let handover = match self.format {
-            Format::Flv => hub.subscribe(key, options, group).map(|reader| {
-                self.player::<Flv>(reader, Some(header), is_chunked, viewer(), shared)
-            }),
-            Format::Ts => hub
-                .subscribe(key, options, group)
-                .map(|reader| self.player::<Ts>(reader, None, is_chunked, viewer(), shared)),
-            Format::Aac => hub
-                .subscribe(key, options, group)
-                .map(|reader| self.player::<Aac>(reader, None, is_chunked, viewer(), shared)),
-            Format::Mp3 => hub
-                .subscribe(key, options, group)
-                .map(|reader| self.player::<Mp3>(reader, None, is_chunked, viewer(), shared)),
+            Format::Flv => {
+                self.begin::<Flv>(shared, connection, stream, allowed, Some(header), is_chunked)
+            }
+            Format::Ts => self.begin::<Ts>(shared, connection, stream, allowed, None, is_chunked),
+            Format::Aac => self.begin::<Aac>(shared, connection, stream, allowed, None, is_chunked),
+            Format::Mp3 => self.begin::<Mp3>(shared, connection, stream, allowed, None, is_chunked),
         };
         match handover {
             Ok(handover) => (Extension(handover), self.response(Body::empty())).into_response(),
@@ -170,16 +155,23 @@ impl Asked {
         SubscribeOptions { variant: if is_chunked { chunked(variant) } else { variant }, ..options }
     }
 
-    fn player<F: Send + Sync + 'static>(
+    /// Begins to play the stream in the form `F`.
+    fn begin<F: Send + Sync + 'static>(
         &self,
-        reader: Reader<Wire<F>>,
+        shared: &Arc<Shared>,
+        connection: &Connection,
+        stream: Arc<LiveStream>,
+        allowed: Allowed,
         header: Option<FlvHeader>,
         is_chunked: bool,
-        viewer: Viewer,
-        shared: &Arc<Shared>,
-    ) -> Handover {
-        let format = self.format;
-        Handover::new(Player::new(reader, format, header, is_chunked, viewer, shared))
+    ) -> Result<Handover, SubscribeError> {
+        let options = self.options(is_chunked);
+        let reader =
+            shared.hub.subscribe::<Wire<F>>(&self.key, options, Some(&connection.group))?;
+        let client = self.join(shared, connection, stream);
+        let feed = Feed::new(reader, client, Way::RtmpToHttp, connection.residence.clone());
+        let player = Player::new(feed, self.format, header, is_chunked, allowed, shared);
+        Ok(Handover::new(player))
     }
 
     fn response(&self, body: Body) -> Response {
@@ -236,7 +228,7 @@ impl Asked {
             },
             stream,
             connection.link.clone(),
-            connection.close.clone(),
+            connection.link.clone(),
             Instant::now().into_std(),
         )
     }

@@ -3,6 +3,7 @@
 //! a player stays for hours and there are thousands of them.
 
 use std::{
+    fmt::Display,
     io,
     pin::Pin,
     sync::Arc,
@@ -12,23 +13,20 @@ use std::{
 
 use bytes::{Buf, Bytes, BytesMut};
 use flv_mux::TagKind;
-use stream_hub::Reader;
 use tokio::{
     io::AsyncWrite,
-    time::{Instant, Interval, interval},
+    time::{Interval, interval},
 };
 use tracing::info;
 
 use super::{Allowed, FlvHeader, Format};
 use crate::{
-    live::ClientGuard,
+    live::Feed,
     media::{LAST_CHUNK, Wire, put_chunk},
-    net::{Residence, Way, poll_write_messages},
+    net::{poll_write_batch, poll_write_messages},
     server::Shared,
 };
 
-/// Most bytes of one write.
-const BATCH: usize = 256 * 1024;
 /// How often a player that waits is looked at: it may wait for what can't come.
 const WATCH: Duration = Duration::from_secs(5);
 /// Most bytes held back while the header waits for audio and video to show.
@@ -49,26 +47,15 @@ pub(in crate::http) trait Play: Send {
 /// The socket of a player.
 pub(in crate::http) type Socket<'a> = dyn AsyncWrite + Unpin + Send + 'a;
 
-/// Who plays, for as long as the response goes on.
-pub(super) struct Viewer {
-    pub(super) client: ClientGuard,
-    pub(super) _allowed: Allowed,
-    pub(super) residence: Arc<Residence>,
-}
-
 /// A player of a stream in the form `F`.
 pub(super) struct Player<F: Send + Sync + 'static> {
-    reader: Reader<Wire<F>>,
+    feed: Feed<F>,
     format: Format,
     /// What goes in front, in FLV.
     header: Option<FlvHeader>,
     /// Whether the response is in chunks.
     is_chunked: bool,
-    viewer: Viewer,
-    /// Whether the socket's send buffer was fitted to the stream.
-    is_fitted: bool,
-    /// Whether it has all there was when it came: from there on what it gets is new.
-    is_live: bool,
+    _allowed: Allowed,
     shared: Arc<Shared>,
     /// What goes before anything else: the head, the rest of a message.
     rest: Bytes,
@@ -92,22 +79,20 @@ struct Waiting {
 
 impl<F: Send + Sync + 'static> Player<F> {
     pub(super) fn new(
-        reader: Reader<Wire<F>>,
+        feed: Feed<F>,
         format: Format,
         header: Option<FlvHeader>,
         is_chunked: bool,
-        viewer: Viewer,
+        allowed: Allowed,
         shared: &Arc<Shared>,
     ) -> Self {
         let waiting = Waiting { watch: interval(WATCH), held: Vec::new(), bytes: 0 };
         Self {
-            reader,
+            feed,
             format,
             header,
             is_chunked,
-            viewer,
-            is_fitted: false,
-            is_live: false,
+            _allowed: allowed,
             shared: shared.clone(),
             rest: Bytes::new(),
             state: State::Waiting(Box::new(waiting)),
@@ -116,7 +101,7 @@ impl<F: Send + Sync + 'static> Player<F> {
 
     /// Why nothing of the stream can go out, as it is published now.
     fn refused(&self) -> Option<String> {
-        let stream = &self.viewer.client.stream;
+        let stream = &self.feed.client().stream;
         // What a publisher had who is gone says nothing of the next.
         let is_live = self.shared.hub.stream(&stream.key).is_some_and(|stats| stats.is_active());
         is_live.then(|| self.format.refuses(&stream.media)).flatten()
@@ -131,17 +116,18 @@ impl<F: Send + Sync + 'static> Player<F> {
                 is_due = true;
             }
             if is_due && let Some(why) = self.refused() {
-                info!(stream = %self.viewer.client.stream.key, "http play ended: {why}");
+                self.tell_end(&why);
                 self.end();
                 continue;
             }
             let State::Waiting(waiting) = &mut self.state else { return Poll::Ready(()) };
-            let batch = match ready!(self.reader.poll_batch(cx, BATCH)) {
+            let batch = match ready!(self.feed.poll_batch(cx, self.shared.tuning.send_buffer)) {
                 Ok(batch) => batch,
                 Err(end) => {
-                    info!(stream = %self.viewer.client.stream.key, "http play ended: {end}");
                     // A stream that was too short to show what it has goes out all the same.
-                    if !waiting.held.is_empty() {
+                    let is_short = !waiting.held.is_empty();
+                    self.tell_end(&end);
+                    if is_short {
                         self.decide(true);
                     }
                     self.end();
@@ -150,9 +136,8 @@ impl<F: Send + Sync + 'static> Player<F> {
             };
             waiting.held.extend(batch.iter().map(|one| (one.kind, one.bytes.clone())));
             waiting.bytes += batch.bytes();
-            let (taken, is_late) = (batch.len(), waiting.bytes >= HEADER_WAIT_BYTES);
-            drop(batch);
-            self.reader.advance(taken);
+            let is_late = waiting.bytes >= HEADER_WAIT_BYTES;
+            self.feed.pass(batch);
             self.decide(is_late);
         }
     }
@@ -162,7 +147,7 @@ impl<F: Send + Sync + 'static> Player<F> {
         let State::Waiting(waiting) = &mut self.state else { return };
         let mut out = BytesMut::new();
         if let Some(header) = &mut self.header {
-            let Some(bytes) = header.decide(&self.viewer.client.stream.media, is_late) else {
+            let Some(bytes) = header.decide(&self.feed.client().stream.media, is_late) else {
                 return;
             };
             match self.is_chunked {
@@ -177,6 +162,12 @@ impl<F: Send + Sync + 'static> Player<F> {
         }
         self.append(&out);
         self.state = State::Playing;
+    }
+
+    fn tell_end(&self, why: &dyn Display) {
+        let client = self.feed.client();
+        let tell = || info!(stream = %client.stream.key, "http play ended: {why}");
+        client.span().in_scope(tell);
     }
 
     /// Nothing more comes of the stream.
@@ -198,43 +189,37 @@ impl<F: Send + Sync + 'static> Player<F> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.rest.advance(written);
+            if self.rest.is_empty() {
+                // The message goes, though nothing else may come for long.
+                self.rest = Bytes::new();
+            }
         }
-        self.rest = Bytes::new();
         Poll::Ready(Ok(()))
     }
 
     /// Writes once what the ring has.
     fn poll_once(&mut self, socket: &mut Socket<'_>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let batch = match self.reader.poll_batch(cx, BATCH) {
-            Poll::Ready(Ok(batch)) => batch,
-            Poll::Ready(Err(end)) => {
-                info!(stream = %self.viewer.client.stream.key, "http play ended: {end}");
+        let batch = match ready!(self.feed.poll_batch(cx, self.shared.tuning.send_buffer)) {
+            Ok(batch) => batch,
+            Err(end) => {
+                self.tell_end(&end);
                 self.end();
                 return Poll::Ready(Ok(()));
             }
-            Poll::Pending => {
-                self.is_live = true;
-                return Poll::Pending;
+        };
+        let written = match self.header.filter(|header| !header.admits_all()) {
+            None => poll_write_batch(socket, cx, &batch),
+            Some(header) => {
+                let admitted = |message: &Wire<F>| header.admits(message.kind);
+                let messages = batch.iter().map(|one| admitted(one).then_some(&one.bytes));
+                poll_write_messages(socket, cx, messages)
             }
         };
-        if !self.is_fitted {
-            self.is_fitted = self.viewer.client.fit_send_buffer(self.shared.tuning.send_buffer);
+        let written = ready!(written)?;
+        self.feed.advance(batch, written.messages);
+        if !written.rest.is_empty() {
+            self.rest = written.rest;
         }
-        if let Some(lost) = batch.gap() {
-            self.viewer.client.note_lost(lost.items, Instant::now().into_std());
-        }
-        let header = self.header;
-        let admitted = batch.iter().map(|message| {
-            let is_admitted = header.is_none_or(|header| header.admits(message.kind));
-            is_admitted.then_some(&message.bytes)
-        });
-        let written = ready!(poll_write_messages(socket, cx, admitted))?;
-        if self.is_live {
-            self.viewer.residence.record_oldest(Way::RtmpToHttp, &batch);
-        }
-        drop(batch);
-        self.reader.advance(written.messages);
-        self.rest = written.rest;
         Poll::Ready(Ok(()))
     }
 }

@@ -111,7 +111,7 @@ impl Workers {
                 commands: Arc::new(Mutex::new(receiver)),
                 sockets: sockets.iter_mut().filter_map(Iterator::next).collect(),
             };
-            shard.run(plan.keep_working());
+            shard.spawn_worker(plan.keep_working());
         }
         let mut accepting = JoinSet::new();
         for bound in tcp {

@@ -17,7 +17,7 @@ const APART: Duration = Duration::from_millis(20);
 
 /// How often players of these vhosts' streams are written to while each is sent a frame every
 /// 40 ms.
-fn writes(server: &TestServer, vhosts: &[&str]) -> Vec<usize> {
+pub(super) fn writes(server: &TestServer, vhosts: &[&str]) -> Vec<usize> {
     let mut publishers: Vec<_> = vhosts
         .iter()
         .map(|vhost| RtmpClient::publish(&url(server, vhost, &vhost.replace('.', "-"))))

@@ -25,6 +25,9 @@ pub(super) struct About {
     pub(super) cores: usize,
     pub(super) memory_gib: f64,
     pub(super) kernel: String,
+    /// Of TCP.
+    #[serde(default)]
+    pub(super) congestion: String,
     pub(super) command: String,
     /// By server.
     pub(super) versions: BTreeMap<String, String>,
@@ -57,6 +60,10 @@ pub(super) struct Measurement {
     pub(super) join_ms: Option<Percentiles>,
     /// After the load has gone.
     pub(super) after_ms: Option<Percentiles>,
+    /// What the client got (or sent) that got least, of the bitrate; a bit less or more than 1, as
+    /// the keyframes fall.
+    #[serde(default)]
+    pub(super) share: f64,
     /// Why it doesn't count.
     pub(super) faults: Vec<String>,
 }
@@ -111,6 +118,7 @@ impl About {
             cores,
             memory_gib: memory / 1024.0 / 1024.0,
             kernel: value("/proc/sys/kernel/osrelease", ""),
+            congestion: value("/proc/sys/net/ipv4/tcp_congestion_control", ""),
             command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
             versions,
         }

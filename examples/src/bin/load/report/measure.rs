@@ -18,15 +18,18 @@ use super::{
     case::{Group, Kind, Plan},
     child::{Cores, Process},
     data::Measurement,
-    sample::Sample,
+    sample::{self, Sample},
     server::{Ports, Server},
 };
 use crate::{arguments::Rate, histogram::Percentiles};
 
 /// How long a server may take to listen.
 const START: Duration = Duration::from_secs(10);
-/// How long a publisher is alone: more than a GOP, so that players find a keyframe.
-const ALONE: Duration = Duration::from_millis(2500);
+/// Clients that come and go before the others, and how long they stay: more than a GOP. What a
+/// server takes once for any number of clients (pages of its code, a stream's GOP in each form,
+/// what threads and allocator keep) is there when they have gone, and is no memory per client.
+const PIONEERS: u32 = 2;
+const PIONEERING: Duration = Duration::from_secs(3);
 /// How much longer than asked a load may take, its own grace being 5 s.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Clients that look on while others are the load.
@@ -134,7 +137,8 @@ impl Bench {
     fn publisher(&self, url: &str, running: &Running<'_>) -> Result<Process, MeasureError> {
         let command = ["rtmp-publish", "--url", url, "--seconds", "3600"];
         let publisher = running.load(&command)?;
-        sleep(ALONE);
+        // Some servers refuse players while there is no stream.
+        sleep(Duration::from_millis(300));
         Ok(publisher)
     }
 }
@@ -252,11 +256,16 @@ impl Running<'_> {
             _ => Duration::from_secs(1),
         };
         let run = warmup + steady + tail;
+        // What they see doesn't count.
+        drop(summary(
+            self.clients(PIONEERS, Duration::ZERO, Duration::ZERO, PIONEERING)?,
+            PATIENCE,
+        )?);
         let alone = Sample::of(server)?;
         let load = self.clients(clients, ramp, ramp + warmup, run)?;
         sleep(ramp + warmup);
         let (before, load_before) = (Sample::of(server)?, Sample::of(load.id())?);
-        sleep(steady);
+        let socket_peak = sample::socket_peak(steady)?;
         let (after, load_after) = (Sample::of(server)?, Sample::of(load.id())?);
         let mut faults_seen = Vec::new();
         meanwhile(&mut faults_seen)?;
@@ -280,10 +289,12 @@ impl Running<'_> {
             load_cpu,
             rss_kib: more(|sample| sample.rss_kib),
             pss_kib: more(|sample| sample.pss_kib),
-            socket_kib: more(|sample| sample.socket_kib),
+            // The machine's other sockets may have had more before.
+            socket_kib: each(socket_peak.saturating_sub(alone.socket_kib) as f64),
             writes: each(usage.writes),
             reads: reads / probes / (steady + tail).as_secs_f64(),
             switches: usage.switches,
+            share: share(&told, steady + tail),
             faults: faults_seen,
             ..Measurement::default()
         };
@@ -304,6 +315,12 @@ fn percentiles(told: &Value, name: &str) -> Option<Percentiles> {
     serde_json::from_value(told[name].clone()).ok()
 }
 
+/// What the client got or sent that did least, of the bitrate, in so long a time.
+fn share(told: &Value, settled: Duration) -> f64 {
+    let whole = f64::from(Rate::default().kbps) * 125.0 * settled.as_secs_f64();
+    told["settled_bytes"]["min"].as_f64().unwrap_or(0.0) / whole.max(1.0)
+}
+
 /// Why clients don't count that are to have run for so long since they settled.
 fn faults(told: &Value, settled: Duration, is_publish: bool) -> Vec<String> {
     let number = |value: &Value| value.as_f64().unwrap_or(0.0);
@@ -322,8 +339,7 @@ fn faults(told: &Value, settled: Duration, is_publish: bool) -> Vec<String> {
             faults.push(format!("{} {what}", told[name]));
         }
     }
-    let whole = f64::from(Rate::default().kbps) * 125.0 * settled.as_secs_f64();
-    let share = number(&told["settled_bytes"]["min"]) / whole.max(1.0);
+    let share = share(told, settled);
     // What is on its way at both ends, and a keyframe more or less.
     let least = 0.9 * (1.0 - SLACK.as_secs_f64() / settled.as_secs_f64().max(1e-3));
     if share < least {

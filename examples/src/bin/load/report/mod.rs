@@ -4,6 +4,7 @@ mod case;
 mod chart;
 mod child;
 mod data;
+mod goals;
 mod measure;
 mod page;
 mod sample;
@@ -25,6 +26,7 @@ use child::Cores;
 use data::{About, Data};
 use measure::Bench;
 use server::{SERVERS, Server};
+use table::rows;
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportOptions {
@@ -83,10 +85,14 @@ fn server_name(name: &str) -> Result<String, String> {
     }
 }
 
+/// Percent of CPU that measurements may differ by from their middle before one more is made.
+const MAX_SPREAD: f64 = 4.0;
+
 /// A server that is there, and its program.
 type Installed = (Server, PathBuf);
 
 /// Something to measure, with one server, once.
+#[derive(Debug)]
 struct Turn<'a> {
     group: &'static Group,
     clients: u32,
@@ -139,23 +145,43 @@ fn measure(
     if bench.cores.count() < 2 {
         eprintln!("there is one core alone: server and load share it");
     }
-    let mut turns = turns(options, plan, &installed);
+    let mut turns = turns_of_all(options, plan, &installed);
     if !options.again {
-        turns.retain(|Turn { group, clients, repeat, installed }| {
-            !data.has(group.name, *clients, installed.0.name(), *repeat)
-        });
+        turns.retain(is_missing(data));
     }
-    let left = |turns: &[Turn<'_>]| -> Duration {
-        turns.iter().map(|turn| plan.duration(turn.group.kind, turn.clients)).sum()
-    };
     let versions = installed
         .iter()
         .map(|(server, program)| (server.name().to_owned(), server.version(program)));
     let versions: BTreeMap<_, _> = versions.filter(|(_, version)| !version.is_empty()).collect();
     data.about = About::now(Cores::all()?.count(), versions);
+    take(&bench, &turns, data, path)?;
+    // Two that differ are no measurement yet.
+    let mut more = imprecise(&turns_of_all(options, plan, &installed), data);
+    if !options.again {
+        more.retain(is_missing(data));
+    }
+    take(&bench, &more, data, path)
+}
+
+fn is_missing(data: &Data) -> impl Fn(&Turn<'_>) -> bool {
+    |Turn { group, clients, repeat, installed }| {
+        !data.has(group.name, *clients, installed.0.name(), *repeat)
+    }
+}
+
+/// Makes these measurements, and keeps each.
+fn take(
+    bench: &Bench,
+    turns: &[Turn<'_>],
+    data: &mut Data,
+    path: &Path,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let left = |turns: &[Turn<'_>]| -> Duration {
+        turns.iter().map(|turn| bench.plan.duration(turn.group.kind, turn.clients)).sum()
+    };
     let count = turns.len();
-    for number in 0..count {
-        let Turn { group, clients, repeat, installed: (server, program) } = &turns[number];
+    for (number, turn) in turns.iter().enumerate() {
+        let Turn { group, clients, repeat, installed: (server, program) } = turn;
         let minutes = left(&turns[number..]).as_secs_f64() / 60.0;
         eprint!(
             "{:>3}/{count}, {minutes:.1} min left: {} {clients} {}",
@@ -177,6 +203,24 @@ fn measure(
     Ok(())
 }
 
+/// One more turn for each of these that has been taken several times and differs by too much.
+fn imprecise<'a>(turns: &[Turn<'a>], data: &Data) -> Vec<Turn<'a>> {
+    let is_imprecise = |turn: &&Turn<'a>| {
+        rows(data, turn.group)
+            .iter()
+            .find(|row| row.clients == turn.clients && row.server == turn.installed.0.name())
+            .and_then(|row| row.cpu()?.spread())
+            .is_some_and(|spread| spread > MAX_SPREAD)
+    };
+    let lasts = turns.iter().map(|turn| turn.repeat).max();
+    turns
+        .iter()
+        .filter(|turn| Some(turn.repeat) == lasts)
+        .filter(is_imprecise)
+        .map(|turn| Turn { repeat: turn.repeat + 1, ..*turn })
+        .collect()
+}
+
 fn plan(options: &ReportOptions) -> Plan {
     let mut plan = Plan::of(options.quick);
     let seconds = |given: Option<u64>, default| given.map_or(default, Duration::from_secs);
@@ -188,7 +232,11 @@ fn plan(options: &ReportOptions) -> Plan {
 
 /// All measurements in their order: the servers take turns, so that whatever the machine does
 /// beside it meets them all.
-fn turns<'a>(options: &ReportOptions, plan: Plan, installed: &'a [Installed]) -> Vec<Turn<'a>> {
+fn turns_of_all<'a>(
+    options: &ReportOptions,
+    plan: Plan,
+    installed: &'a [Installed],
+) -> Vec<Turn<'a>> {
     let mut turns = Vec::new();
     let wanted = |group: &&Group| {
         options.only.is_empty() || options.only.iter().any(|name| name == group.name)
@@ -231,7 +279,7 @@ mod tests {
             (Server::Limit, PathBuf::new()),
         ];
         let options = options("report --only rtmp-play-0,two-cores --clients 7 --repeat 2 --quick");
-        let turns: Vec<_> = turns(&options, plan(&options), &installed)
+        let turns: Vec<_> = turns_of_all(&options, plan(&options), &installed)
             .iter()
             .map(|turn| (turn.group.name, turn.repeat, turn.installed.0.name()))
             .collect();
@@ -248,6 +296,29 @@ mod tests {
                 ("two-cores", 1, "srs-server"),
             ]
         );
+    }
+
+    #[test]
+    fn measurements_that_differ_are_made_once_more() {
+        let installed = [(Server::Ours, PathBuf::new()), (Server::Limit, PathBuf::new())];
+        let options = options("report --only rtmp-play-0 --clients 7 --repeat 2");
+        let turns = turns_of_all(&options, plan(&options), &installed);
+        let mut data = Data::default();
+        for (server, repeat, cpu) in
+            [("srs-server", 0, 10.0), ("srs-server", 1, 12.0), ("limit", 0, 9.0), ("limit", 1, 9.1)]
+        {
+            data.add(data::Measurement {
+                group: "rtmp-play-0".to_owned(),
+                server: server.to_owned(),
+                clients: 7,
+                repeat,
+                cpu,
+                ..data::Measurement::default()
+            });
+        }
+        let more = imprecise(&turns, &data);
+        let more: Vec<_> = more.iter().map(|turn| (turn.installed.0, turn.repeat)).collect();
+        assert_eq!(more, [(Server::Ours, 2)]);
     }
 
     #[test]

@@ -1,6 +1,14 @@
 //! What a process has used so far, as Linux tells it.
 
-use std::{collections::BTreeMap, fs, io, time::Instant};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// How often the memory of sockets is looked at: buffers are full for moments only.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A look at a process.
 #[derive(Debug, Clone)]
@@ -53,13 +61,12 @@ impl Sample {
             return Err(malformed("schedstat"));
         }
         let memory = process("smaps_rollup")?;
-        let sockets = fs::read_to_string("/proc/net/sockstat")?;
         Ok(Self {
             at,
             threads,
             rss_kib: field(&memory, "Rss:").ok_or_else(|| malformed("smaps_rollup"))?,
             pss_kib: field(&memory, "Pss:").ok_or_else(|| malformed("smaps_rollup"))?,
-            socket_kib: tcp_pages(&sockets).ok_or_else(|| malformed("sockstat"))? * page_kib()?,
+            socket_kib: socket_pages()? * page_kib()?,
             // Not told everywhere; zero is told as unknown.
             writes: process("io").ok().and_then(|io| field(&io, "syscw:")).unwrap_or(0),
             switches,
@@ -87,6 +94,24 @@ impl Sample {
             switches: rate(self.switches, earlier.switches),
         }
     }
+}
+
+/// Watches the memory of all TCP sockets of the machine for a time; the most there was, in KiB.
+pub(super) fn socket_peak(time: Duration) -> io::Result<u64> {
+    let (end, mut most) = (Instant::now() + time, 0);
+    loop {
+        most = most.max(socket_pages()?);
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(most * page_kib()?);
+        }
+        sleep(left.min(LOOK));
+    }
+}
+
+fn socket_pages() -> io::Result<u64> {
+    let sockets = fs::read_to_string("/proc/net/sockstat")?;
+    tcp_pages(&sockets).ok_or_else(|| malformed("sockstat"))
 }
 
 fn malformed(name: &str) -> io::Error {
@@ -120,6 +145,9 @@ mod tests {
         let sockets = "sockets: used 33\nTCP: inuse 2 orphan 0 tw 7 alloc 4 mem 68\n";
         assert_eq!(tcp_pages(sockets), Some(68));
         assert!(page_kib().unwrap() >= 4);
+        let start = Instant::now();
+        socket_peak(Duration::from_millis(120)).unwrap();
+        assert!(start.elapsed() >= Duration::from_millis(120));
     }
 
     #[test]

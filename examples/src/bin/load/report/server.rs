@@ -80,14 +80,21 @@ impl Server {
             (Self::Ours, _) => true,
             // It serves on one core.
             (Self::Srs, kind) => !matches!(kind, Kind::TwoCores | Kind::Shrink),
-            // It writes every message at once, and knows no HTTP-FLV.
-            (Self::NginxRtmp, Kind::RtmpPlay(window)) => {
-                matches!(window, Window::Auto | Window::Fixed(0))
-            }
+            // It writes every message at once whatever is asked of it, and knows no HTTP-FLV.
+            (Self::NginxRtmp, Kind::RtmpPlay(window)) => window == Window::Fixed(0),
             (Self::NginxRtmp, kind) => matches!(kind, Kind::RtmpPublish | Kind::Join),
             // It has no window of its own accord.
             (Self::Limit, Kind::RtmpPlay(window) | Kind::FlvPlay(window)) => window != Window::Auto,
             (Self::Limit, kind) => kind == Kind::RtmpPublish,
+        }
+    }
+
+    /// The groups whose measurements stand for what it would do in those of this kind.
+    pub(super) fn stands_in(self, kind: Kind) -> &'static [&'static str] {
+        match (self, kind) {
+            // It knows one way to write only.
+            (Self::NginxRtmp, Kind::RtmpPlay(_)) => &["rtmp-play-0", "rtmp-play-auto"],
+            _ => &[],
         }
     }
 

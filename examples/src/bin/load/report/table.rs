@@ -10,7 +10,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Row<'a> {
     pub(super) clients: u32,
-    pub(super) server: &'a str,
+    pub(super) server: &'static str,
     /// The measurements that count.
     good: Vec<&'a Measurement>,
     /// How many don't, and why the first of them doesn't.
@@ -64,6 +64,21 @@ impl<'a> Row<'a> {
         (cpu_ms > 0.0).then(|| 1000.0 / cpu_ms)
     }
 
+    /// Kilobytes of resident memory for each client.
+    pub(super) fn rss(&self) -> Option<Figure> {
+        self.figure(|measurement| Some(measurement.rss_kib))
+    }
+
+    /// How often the server wrote to each client, and whether that is certain: where the system
+    /// doesn't count its kind of writes, it is how often a client found something to read.
+    pub(super) fn writes(&self) -> Option<(f64, bool)> {
+        let writes = self.figure(|measurement| Some(measurement.writes))?.median;
+        let reads = self.figure(|measurement| Some(measurement.reads))?.median;
+        // What a server writes by other calls than to players is far less than that.
+        let is_counted = writes * 2.0 > reads;
+        Some((if is_counted { writes } else { reads }, is_counted))
+    }
+
     /// One of the measurements that count.
     pub(super) fn example(&self) -> Option<&'a Measurement> {
         self.good.first().copied()
@@ -72,21 +87,25 @@ impl<'a> Row<'a> {
 
 /// The rows of a group, by clients and then by server.
 pub(super) fn rows<'a>(data: &'a Data, group: &Group) -> Vec<Row<'a>> {
-    let all = || data.measurements.iter().filter(|one| one.group == group.name);
-    let mut numbers: Vec<_> = all().map(|one| one.clients).collect();
+    let of = |name: &'static str| data.measurements.iter().filter(move |one| one.group == name);
+    let mut numbers: Vec<_> = of(group.name).map(|one| one.clients).collect();
     numbers.sort_unstable();
     numbers.dedup();
     let mut rows = Vec::new();
     for clients in numbers {
-        for server in SERVERS.map(|server| server.name()) {
-            let ours = all().filter(|one| one.clients == clients && one.server == server);
-            let (good, bad): (Vec<_>, Vec<_>) = ours.partition(|one| one.faults.is_empty());
-            let server = match good.first().or(bad.first()) {
-                Some(one) => one.server.as_str(),
-                None => continue,
-            };
+        for server in SERVERS {
+            let others = server.stands_in(group.kind).iter().copied();
+            let ours = std::iter::once(group.name).chain(others).find_map(|name| {
+                let is_it =
+                    |one: &&Measurement| one.clients == clients && one.server == server.name();
+                let found: Vec<_> = of(name).filter(is_it).collect();
+                (!found.is_empty()).then_some(found)
+            });
+            let Some(ours) = ours else { continue };
+            let (good, bad): (Vec<_>, Vec<_>) =
+                ours.into_iter().partition(|one| one.faults.is_empty());
             let fault = bad.first().and_then(|one| one.faults.first()).map(String::as_str);
-            rows.push(Row { clients, server, good, failed: bad.len(), fault });
+            rows.push(Row { clients, server: server.name(), good, failed: bad.len(), fault });
         }
     }
     rows
@@ -134,5 +153,29 @@ mod tests {
         assert_eq!(rows[2].cpu_ms().unwrap().median, 1.0);
         assert_eq!(rows[2].per_core(), Some(1000.0));
         assert_eq!((rows[2].failed, rows[2].fault), (1, Some("3 gaps")));
+    }
+
+    #[test]
+    fn who_writes_in_one_way_only_stands_in_every_table_of_rtmp() {
+        let mut data = Data::default();
+        for (group, server, clients) in [
+            ("rtmp-play-350", "srs-server", 100),
+            ("rtmp-play-350", "srs-server", 200),
+            ("flv-play-350", "srs-server", 100),
+            ("rtmp-play-0", "nginx-rtmp", 100),
+            ("rtmp-play-0", "limit", 100),
+        ] {
+            let (group, server) = (group.to_owned(), server.to_owned());
+            data.add(Measurement { group, server, clients, ..Measurement::default() });
+        }
+        let servers = |name: &str| -> Vec<_> {
+            let group = GROUPS.iter().find(|group| group.name == name).unwrap();
+            rows(&data, group).iter().map(|row| (row.clients, row.server)).collect()
+        };
+        assert_eq!(
+            servers("rtmp-play-350"),
+            [(100, "srs-server"), (100, "nginx-rtmp"), (200, "srs-server")]
+        );
+        assert_eq!(servers("flv-play-350"), [(100, "srs-server")]);
     }
 }

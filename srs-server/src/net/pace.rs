@@ -1,0 +1,252 @@
+//! How often publishers are read: whenever something comes, or after a window, all that came
+//! meanwhile in one read.
+//!
+//! What a publisher costs is mostly its reads: the wake, the turn of its task and the call, for one
+//! message or for ten. A connection whose window runs asks for no wake; all that are due within a
+//! tick are woken together.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use tokio::{
+    select,
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+/// Windows end at a multiple of this, so that one wake of the thread is for many publishers.
+const TICK: Duration = Duration::from_millis(4);
+/// The greatest window that automatic merging reaches.
+const MAX_WINDOW: Duration = Duration::from_millis(150);
+/// Publishers that a shard reads at once, and how much longer than nothing the automatic window
+/// is for each one more.
+const AT_ONCE: f64 = 100.0;
+const STEP: f64 = 0.000_3;
+/// Seconds between the messages of a usual publisher: 25 frames of video and 43 of audio a second.
+const USUAL_INTERVAL: f64 = 0.015;
+/// With this many publishers in a window most of what comes need not be looked at yet.
+const MANY_WAITING: usize = 64;
+
+/// When a publisher's socket is read again after a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadWindow {
+    /// At once while the shard has room, and after up to 150 ms when its publishers are many.
+    Auto,
+    /// After this time; zero is at once.
+    Fixed(Duration),
+}
+
+/// Paces the publishers of one shard.
+#[derive(Debug)]
+pub struct ReadPace {
+    /// What ticks are counted from.
+    start: Instant,
+    /// What [`ReadWindow::Auto`] means now, in microseconds.
+    auto: AtomicU64,
+    /// Reads so far.
+    reads: AtomicU64,
+    waiting: AtomicUsize,
+    due: Mutex<Due>,
+    /// Told when a tick is due before the one that is waited for.
+    earlier: Notify,
+}
+
+/// Who is to be woken at which tick.
+#[derive(Debug, Default)]
+struct Due {
+    ticks: BTreeMap<u32, Vec<Waker>>,
+    /// Room that is used again.
+    spare: Vec<Vec<Waker>>,
+}
+
+impl ReadPace {
+    /// A pace at which everything is read at once.
+    pub fn new(start: Instant) -> Self {
+        Self {
+            start,
+            auto: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            due: Mutex::default(),
+            earlier: Notify::new(),
+        }
+    }
+
+    /// Takes note of a read at `now`, and says until when there is to be no other; `waker` is
+    /// woken then. `None` is for at once.
+    pub fn wait_after(&self, window: ReadWindow, now: Instant, waker: &Waker) -> Option<Instant> {
+        self.reads.fetch_add(1, Relaxed);
+        let window = match window {
+            ReadWindow::Auto => self.auto(),
+            ReadWindow::Fixed(window) => window,
+        };
+        if window.is_zero() {
+            return None;
+        }
+        let since = now.saturating_duration_since(self.start) + window;
+        let tick = u32::try_from(since.as_nanos().div_ceil(TICK.as_nanos())).ok()?;
+        let mut due = self.due();
+        let is_earliest = due.ticks.first_key_value().is_none_or(|(first, _)| tick < *first);
+        let Due { ticks, spare } = &mut *due;
+        ticks.entry(tick).or_insert_with(|| spare.pop().unwrap_or_default()).push(waker.clone());
+        drop(due);
+        self.waiting.fetch_add(1, Relaxed);
+        if is_earliest {
+            self.earlier.notify_one();
+        }
+        Some(self.start + TICK * tick)
+    }
+
+    /// Wakes publishers whose window is over, as long as it runs.
+    pub async fn run(&self) {
+        loop {
+            let next = self.wake_due(Instant::now());
+            select! {
+                () = self.earlier.notified() => {}
+                () = async {
+                    match next {
+                        Some(at) => sleep_until(at).await,
+                        None => pending().await,
+                    }
+                } => {}
+            }
+        }
+    }
+
+    /// Wakes who is due; when the next are.
+    fn wake_due(&self, now: Instant) -> Option<Instant> {
+        loop {
+            let mut due = self.due();
+            let first = due.ticks.first_entry()?;
+            let at = self.start + TICK * *first.key();
+            if at > now {
+                return Some(at);
+            }
+            let mut wakers = first.remove();
+            drop(due);
+            self.waiting.fetch_sub(wakers.len(), Relaxed);
+            // No lock is held: what a waker does is its own affair.
+            wakers.drain(..).for_each(Waker::wake);
+            self.due().spare.push(wakers);
+        }
+    }
+
+    /// Sets the automatic window by the reads since the last call, `elapsed` ago.
+    pub fn adjust(&self, elapsed: Duration) {
+        let rate = self.reads.swap(0, Relaxed) as f64 / elapsed.as_secs_f64().max(0.001);
+        let window = next_window(self.auto(), rate);
+        self.auto.store(u64::try_from(window.as_micros()).unwrap_or(0), Relaxed);
+    }
+
+    /// Whether most of the shard's publishers wait for a tick: to look at each socket as
+    /// something comes would be in vain then.
+    pub fn is_merging(&self) -> bool {
+        self.waiting.load(Relaxed) >= MANY_WAITING
+    }
+
+    fn auto(&self) -> Duration {
+        Duration::from_micros(self.auto.load(Relaxed))
+    }
+
+    fn due(&self) -> MutexGuard<'_, Due> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The window after one with `rate` reads in a second: half way to the one that is right.
+///
+/// As many publishers are counted as would make those reads: those who send little are no reason
+/// to begin a window, for their reads could hardly be merged.
+fn next_window(window: Duration, rate: f64) -> Duration {
+    let publishers = rate * window.as_secs_f64().max(USUAL_INTERVAL);
+    let right = ((publishers - AT_ONCE) * STEP).clamp(0.0, MAX_WINDOW.as_secs_f64());
+    let next = (window + Duration::from_secs_f64(right)) / 2;
+    // Below a tick there is nothing to merge.
+    if next < TICK { Duration::ZERO } else { next }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, task::Wake};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_due_is_woken_at_the_tick_after_the_window() {
+        let start = Instant::now();
+        let pace = Arc::new(ReadPace::new(start));
+        let running = tokio::spawn({
+            let pace = pace.clone();
+            async move { pace.run().await }
+        });
+        tokio::task::yield_now().await;
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(count.clone());
+        let wait = |ms| pace.wait_after(ReadWindow::Fixed(ms * MS), Instant::now(), &waker);
+        assert_eq!(wait(0), None);
+        // The later one first: an earlier one must not wait for it.
+        assert_eq!(wait(350), Some(start + 352 * MS));
+        assert_eq!(wait(9), Some(start + 12 * MS));
+        assert_eq!(wait(12), Some(start + 12 * MS));
+        for (at, woken) in [(11, 0), (13, 2), (351, 2), (353, 3)] {
+            tokio::time::sleep_until(start + at * MS).await;
+            assert_eq!(count.0.load(Relaxed), woken, "after {at} ms");
+        }
+        assert_eq!(pace.waiting.load(Relaxed), 0);
+        running.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_reads_are_merged_and_few_are_not() {
+        let pace = ReadPace::new(Instant::now());
+        let window = |publishers: f64, interval: f64| {
+            for _ in 0..20 {
+                // Each is read whenever it has sent something, and once in a window at most.
+                let interval = pace.auto().as_secs_f64().max(interval);
+                pace.reads.store((publishers / interval / 4.0) as u64, Relaxed);
+                pace.adjust(250 * MS);
+            }
+            pace.auto()
+        };
+        assert_eq!(window(100.0, 0.015), Duration::ZERO);
+        // Who sends ten messages a second costs little, and is made to wait for nothing.
+        assert_eq!(window(600.0, 0.1), Duration::ZERO);
+        assert!((45 * MS..=75 * MS).contains(&window(300.0, 0.015)));
+        assert!((145 * MS..=MAX_WINDOW).contains(&window(10_000.0, 0.015)));
+        assert_eq!(window(100.0, 0.015), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_automatic_window_is_used() {
+        let pace = ReadPace::new(Instant::now());
+        let (now, waker) = (Instant::now(), Waker::noop());
+        assert_eq!(pace.wait_after(ReadWindow::Auto, now, waker), None);
+        pace.auto.store(20_000, Relaxed);
+        for _ in 1..MANY_WAITING {
+            let until = pace.wait_after(ReadWindow::Auto, now, waker).unwrap();
+            assert!((20 * MS..=25 * MS).contains(&(until - now)), "{:?}", until - now);
+        }
+        assert!(!pace.is_merging());
+        pace.wait_after(ReadWindow::Auto, now, waker);
+        assert!(pace.is_merging());
+    }
+}
