@@ -20,6 +20,8 @@
 
 pub mod arena;
 mod bytes_at;
+#[cfg(feature = "client")]
+pub mod client;
 mod codec;
 pub mod dtls;
 mod ids;

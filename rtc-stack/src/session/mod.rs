@@ -104,6 +104,16 @@ impl Session {
         Ok(Checked { answer, is_first, has_moved, forgotten })
     }
 
+    /// Sends the peer to a path that was found otherwise than by its requests, and forgets the others: these are the
+    /// answer.
+    pub(crate) fn place(&mut self, now: Instant, flow: Flow) -> Vec<Flow> {
+        let before = std::mem::replace(&mut self.known, vec![Known { flow, heard: now }]);
+        self.selected = Some(flow);
+        self.is_nominated = true;
+        self.heard(now, &flow);
+        before.into_iter().map(|known| known.flow).filter(|known| *known != flow).collect()
+    }
+
     fn may_move(&self, now: Instant, answer: &Answer) -> bool {
         let Some(selected) = &self.selected else { return true };
         let is_stale = |known: &Known| now.saturating_duration_since(known.heard) >= STALE;

@@ -10,6 +10,7 @@ mod history;
 mod ingest;
 mod layers;
 mod output;
+mod path;
 mod published;
 mod publisher;
 mod receive;
