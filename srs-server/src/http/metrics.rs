@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     fmt::{self, Write},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use axum::{
@@ -18,7 +21,7 @@ use prometheus_client::{
     encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text::encode},
     metrics::{
         MetricType,
-        counter::ConstCounter,
+        counter::{ConstCounter, Counter},
         family::Family,
         gauge::{ConstGauge, Gauge},
     },
@@ -28,6 +31,7 @@ use prometheus_client::{
 use super::api::build_date;
 use crate::{
     net::{BOUNDS, Residence, Sum, Way},
+    rtc::Rtc,
     server::Shared,
 };
 
@@ -130,9 +134,56 @@ impl Collector for Metrics {
         let help = "Messages that players too slow for a live stream have lost";
         metric(out, "srs_stream_lost_messages", help, &lost)?;
 
+        if let Some(rtc) = &shared.rtc {
+            webrtc(out, rtc)?;
+        }
+
         let help = "From the read of a publisher's socket to the write to a player's";
         metric(out, "srs_residence_seconds", help, &Stays(&shared.residences))
     }
+}
+
+/// What WebRTC has done.
+fn webrtc(out: &mut DescriptorEncoder, rtc: &Rtc) -> fmt::Result {
+    let (all, pending) = rtc.count();
+    let sessions = Family::<Labels, Gauge>::default();
+    for (state, count) in [("pending", pending), ("connected", all - pending)] {
+        sessions.get_or_create(&vec![("state", state.to_owned())]).set(whole(count));
+    }
+    metric(out, "srs_rtc_sessions", "WebRTC sessions now, by whether they were seen", &sessions)?;
+
+    let counters = rtc.counters();
+    let now = |counter: &AtomicU64| counter.load(Relaxed);
+    let ways = [("in", now(&counters.received)), ("out", now(&counters.sent))];
+    by(out, "srs_rtc_datagrams", "Datagrams of WebRTC, by UDP and by TCP", "way", &ways)?;
+    let help = "Datagrams of WebRTC that led nowhere";
+    by(out, "srs_rtc_dropped_datagrams", help, "reason", &counters.dropped())?;
+    let results = [("ok", now(&counters.handshakes)), ("failed", now(&counters.failed_handshakes))];
+    by(out, "srs_rtc_handshakes", "DTLS handshakes", "result", &results)?;
+    for (name, help, value) in [
+        ("srs_rtc_handed_over", "Datagrams handed to another thread", &counters.handed_over),
+        ("srs_rtc_nacks", "Packets asked for again, by either side", &counters.nacks),
+        ("srs_rtc_retransmitted", "Packets sent again, by either side", &counters.retransmitted),
+        ("srs_rtc_keyframe_requests", "PLI and FIR, by either side", &counters.keyframe_requests),
+    ] {
+        counter(out, name, help, now(value))?;
+    }
+    Ok(())
+}
+
+/// A counter with a label that has these values.
+fn by(
+    out: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    values: &[(&str, u64)],
+) -> fmt::Result {
+    let family = Family::<Labels, Counter>::default();
+    for (value, count) in values {
+        family.get_or_create(&vec![(label, (*value).to_owned())]).inc_by(*count);
+    }
+    metric(out, name, help, &family)
 }
 
 /// How long messages stay, by the protocols that they come and go by: of each write the oldest.

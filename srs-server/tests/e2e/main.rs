@@ -12,4 +12,5 @@ mod lifecycle;
 mod log_lines;
 mod peers;
 mod process;
+mod rtc;
 mod slow_player;

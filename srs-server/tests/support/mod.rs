@@ -10,6 +10,7 @@ mod hook_server;
 mod http;
 mod program;
 mod raw;
+mod rtc;
 mod server;
 
 pub(crate) use client::{RtmpClient, inter_frame, key_frame, video_header};
@@ -19,6 +20,7 @@ pub(crate) use hook_server::{Answer, HookServer};
 pub(crate) use http::{Reply, http};
 pub(crate) use program::{Home, Running, free_ports, is_running, port_of, wait_for_port};
 pub(crate) use raw::RawClient;
+pub(crate) use rtc::{Got, RtcClient};
 pub(crate) use server::{TestDir, TestServer};
 
 use std::{
