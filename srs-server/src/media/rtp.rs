@@ -21,7 +21,7 @@ use rtc_stack::{
 };
 use stream_hub::{Fenced, Item, Slot, Writer};
 
-use super::MediaInfo;
+use super::{AudioInfo, MediaInfo, VideoInfo};
 
 /// The slot of the tracks; those of their clocks follow it, by the number of the track.
 const SOURCE: Slot = Slot(0);
@@ -151,7 +151,14 @@ impl RtpIngest {
     ///
     /// # Errors
     /// Another publisher took the stream over.
-    pub fn describe(&mut self, number: u8, track: Track, now: Instant) -> Result<(), Fenced> {
+    pub fn describe(
+        &mut self,
+        number: u8,
+        track: Track,
+        media: &MediaInfo,
+        now: Instant,
+    ) -> Result<(), Fenced> {
+        show(&track, media);
         match self.tracks.iter_mut().find(|(known, _)| *known == number) {
             Some((_, known)) => *known = track,
             None => self.tracks.push((number, track)),
@@ -217,5 +224,164 @@ impl RtpIngest {
     ) -> Result<(), Fenced> {
         let age = self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
         self.writer.push(RtpItem { time: self.start + age, is_join_point, body }, now)
+    }
+}
+
+/// Shows what a track turns out to be to those who ask what the stream carries.
+fn show(track: &Track, media: &MediaInfo) {
+    let parameters = &track.parameters;
+    let name = parameters.codec.name().to_owned();
+    let (mut video, mut audio) = (media.video(), media.audio());
+    match track.kind() {
+        Some(MediaKind::Video) if video.as_ref().is_none_or(|video| video.codec != name) => {
+            let (profile, level) = (String::new(), String::new());
+            video = Some(VideoInfo { codec: name, profile, level, width: 0, height: 0 });
+        }
+        Some(MediaKind::Audio) => {
+            audio = Some(AudioInfo {
+                codec: name.to_ascii_uppercase(),
+                sample_rate: parameters.clock_rate,
+                channels: parameters.channels.into(),
+                profile: String::new(),
+            });
+        }
+        _ => return,
+    }
+    media.note_tracks(video, audio);
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use rtc_stack::{Codec, CodecParameters, PayloadType, Ssrc, rtp::Fields};
+    use stream_hub::{
+        BusyPolicy, Hub, Limits, PublisherId, Reader, StreamKey, SubscribeOptions, TrackInfo,
+    };
+
+    use super::*;
+
+    const KEY: [u8; 3] = [0x7c, 0x85, 0x88];
+    const INTER: [u8; 3] = [0x7c, 0x81, 0x9a];
+
+    struct Stream {
+        hub: Hub,
+        key: StreamKey,
+        ingest: RtpIngest,
+        media: MediaInfo,
+        start: Instant,
+        _publisher: stream_hub::Publisher,
+    }
+
+    fn stream(has_video: bool) -> Stream {
+        let (hub, start) = (Hub::new(Limits::default()), Instant::now());
+        let key = StreamKey::new("v", "live", "a");
+        let who = PublisherId::new("p");
+        let mut publisher = hub.publish(key.clone(), who, BusyPolicy::Refuse, start).unwrap();
+        let writer = publisher.track(TrackInfo::default()).unwrap();
+        let wish = Arc::new(KeyframeWish::new(Waker::noop().clone()));
+        let ingest = RtpIngest::new(writer, Some(Duration::from_secs(5)), wish, has_video);
+        let media = MediaInfo::default();
+        Stream { hub, key, ingest, media, start, _publisher: publisher }
+    }
+
+    impl Stream {
+        fn describe(&mut self, number: u8, codec: Codec) {
+            let track = Track::new(CodecParameters::new(codec));
+            self.ingest.describe(number, track, &self.media, self.start).unwrap();
+        }
+
+        fn push(&mut self, number: u8, codec: Codec, seconds: f64, payload: &[u8]) {
+            let fields = Fields {
+                marker: true,
+                payload_type: PayloadType::new(96).unwrap(),
+                sequence: 1,
+                timestamp: 7,
+                ssrc: Ssrc(1),
+            };
+            let mut packet = BytesMut::new();
+            fields.append(&[], &mut packet);
+            packet.extend_from_slice(payload);
+            let at = self.start + Duration::from_secs_f64(seconds);
+            let packet = RtpPacket::parse(packet, 1, at, codec).unwrap();
+            self.ingest.push(number, packet, &self.media).unwrap();
+        }
+
+        fn reader(&self) -> Reader<RtpItem> {
+            self.hub.subscribe(&self.key, SubscribeOptions::default(), None).unwrap()
+        }
+
+        /// What who joins now gets: tracks, clocks, and the times of packets.
+        fn joined(&self) -> (usize, usize, Vec<f64>) {
+            let mut reader = self.reader();
+            let mut cx = std::task::Context::from_waker(Waker::noop());
+            let (mut tracks, mut clocks, mut times) = (0, 0, Vec::new());
+            while let std::task::Poll::Ready(batch) = reader.poll_batch(&mut cx, 1 << 20) {
+                let batch = batch.unwrap();
+                for item in batch.iter() {
+                    match &item.body {
+                        RtpBody::Packet(_) => times.push(item.time.as_secs_f64()),
+                        RtpBody::Source(source) => tracks = source.tracks.len(),
+                        RtpBody::Clock { .. } => clocks += 1,
+                    }
+                }
+                reader.advance(batch.len());
+            }
+            (tracks, clocks, times)
+        }
+    }
+
+    #[test]
+    fn who_joins_begins_with_the_last_keyframe_and_knows_all_tracks() {
+        let mut stream = stream(true);
+        stream.describe(1, Codec::H264);
+        stream.push(1, Codec::H264, 0.0, &KEY);
+        stream.describe(0, Codec::Opus);
+        let clock = SenderClock {
+            ssrc: Ssrc(1),
+            time: rtc_stack::rtcp::NtpTime::from_unix(Duration::from_secs(9)),
+            timestamp: 3,
+            arrival: stream.start,
+        };
+        stream.ingest.report(1, clock).unwrap();
+        stream.push(1, Codec::H264, 1.0, &INTER);
+        stream.push(1, Codec::H264, 2.0, &KEY);
+        stream.push(0, Codec::Opus, 2.5, &[1, 2]);
+        // What nobody has described is no track.
+        stream.push(5, Codec::Opus, 2.6, &[1, 2]);
+        // The clock goes on 40 ms after the publisher before.
+        assert_eq!(stream.joined(), (2, 1, vec![7.04, 7.54]));
+        assert_eq!(stream.media.frames(), 3);
+        assert_eq!(stream.media.video().map(|video| video.codec), Some("H264".to_owned()));
+        assert_eq!(stream.media.audio().map(|audio| audio.codec), Some("OPUS".to_owned()));
+    }
+
+    #[test]
+    fn a_stream_without_keyframes_is_joined_anywhere() {
+        let mut sound = stream(false);
+        sound.describe(0, Codec::Opus);
+        sound.push(0, Codec::Opus, 0.0, &[1]);
+        sound.push(0, Codec::Opus, 0.5, &[1]);
+        assert_eq!(sound.joined().2, [5.54]);
+        let mut pictures = stream(true);
+        pictures.describe(0, Codec::H264);
+        pictures.push(0, Codec::H264, 0.0, &INTER);
+        assert_eq!(pictures.joined(), (0, 0, vec![]));
+        for seconds in [9.0, 10.0, 11.0] {
+            pictures.push(0, Codec::H264, seconds, &INTER);
+        }
+        assert_eq!(pictures.joined(), (1, 0, vec![15.04, 16.04]));
+    }
+
+    #[test]
+    fn keyframes_are_wanted_of_the_tracks_as_their_publisher_calls_them() {
+        let mut stream = stream(true);
+        stream.describe(4, Codec::H264);
+        stream.describe(2, Codec::Vp8);
+        let wish = stream.ingest.keyframes.clone();
+        for track in [1, 1, 0, 9, 200] {
+            wish.add(track);
+        }
+        assert_eq!(stream.ingest.wanted().collect::<Vec<_>>(), [4, 2]);
+        assert_eq!(stream.ingest.wanted().count(), 0);
     }
 }

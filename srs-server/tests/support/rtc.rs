@@ -250,22 +250,67 @@ impl RtcClient {
         self.way.send(&buffer);
     }
 
+    /// Where the server is for it.
+    pub(crate) fn server(&self) -> SocketAddr {
+        match &self.way {
+            Way::Udp(_, server) => *server,
+            Way::Tcp(socket, _) => socket.peer_addr().unwrap(),
+        }
+    }
+
+    /// Begins ICE anew (RFC 9725, 4.3.3), and goes on with what the server answers.
+    pub(crate) fn restart_ice(&mut self) {
+        let mut bytes = [0; 25];
+        fastrand::Rng::new().fill(&mut bytes);
+        let local = Credentials::from_entropy("", &bytes).unwrap();
+        let (ufrag, password) = (local.ufrag(), local.password());
+        let fragment = format!("a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\n");
+        let url = format!("http://127.0.0.1:{}{}", self.api, self.location);
+        let mut reply = ureq::patch(url)
+            .header("Content-Type", "application/trickle-ice-sdpfrag")
+            .header("If-Match", "*")
+            .send(fragment)
+            .unwrap();
+        assert_eq!(reply.status(), 200);
+        let text = reply.body_mut().read_to_string().unwrap();
+        let value = |name: &str| {
+            let mut lines = text.lines();
+            lines.find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
+        };
+        let remote = Credentials::new(&value("a=ice-ufrag:"), &value("a=ice-pwd:")).unwrap();
+        assert_ne!(remote, self.negotiated.remote_ice);
+        (self.negotiated.remote_ice, self.local) = (remote, local);
+    }
+
+    fn username(&self) -> String {
+        format!("{}:{}", self.negotiated.remote_ice.ufrag(), self.local.ufrag())
+    }
+
     fn check(&mut self) {
-        let remote = &self.negotiated.remote_ice;
-        let username = format!("{}:{}", remote.ufrag(), self.local.ufrag());
+        let request = self.binding_request(&self.username(), self.negotiated.remote_ice.password());
+        self.way.send(&request);
+    }
+
+    /// A check that was made by somebody who doesn't know the password.
+    pub(crate) fn forged_request(&self) -> Vec<u8> {
+        self.binding_request(&self.username(), &"x".repeat(24))
+    }
+
+    /// A check of this user, made with this password.
+    pub(crate) fn binding_request(&self, username: &str, password: &str) -> Vec<u8> {
         let mut message = Message::new();
         let setters: Vec<Box<dyn Setter>> = vec![
             Box::new(TransactionId::new()),
             Box::new(BINDING_REQUEST),
-            Box::new(TextAttribute::new(ATTR_USERNAME, username)),
+            Box::new(TextAttribute::new(ATTR_USERNAME, username.to_owned())),
         ];
         message.build(&setters).unwrap();
         message.add(ATTR_PRIORITY, &[0x6e, 0, 1, 0xff]);
         message.add(ATTR_ICE_CONTROLLING, &[1; 8]);
         message.add(ATTR_USE_CANDIDATE, &[]);
-        let password = remote.password().to_owned();
-        MessageIntegrity::new_short_term_integrity(password).add_to(&mut message).unwrap();
-        self.way.send(&message.raw);
+        let integrity = MessageIntegrity::new_short_term_integrity(password.to_owned());
+        integrity.add_to(&mut message).unwrap();
+        message.raw
     }
 
     fn shake(&mut self) {

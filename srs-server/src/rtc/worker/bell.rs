@@ -4,7 +4,10 @@ use std::{
     mem::take,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::AcqRel},
+        atomic::{
+            AtomicBool,
+            Ordering::{AcqRel, Release},
+        },
     },
     task::{Wake, Waker},
 };
@@ -52,7 +55,7 @@ impl Bell {
     pub(super) fn answer(&self) -> impl Iterator<Item = Call> {
         let calls = take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner));
         calls.into_iter().map(|rope| {
-            rope.is_rung.store(false, std::sync::atomic::Ordering::Release);
+            rope.is_rung.store(false, Release);
             rope.call
         })
     }
@@ -69,5 +72,33 @@ impl Wake for Rope {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.clone().wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rtc_stack::{
+        Limits,
+        sfu::{Sfu, SfuConfig},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_rings_often_is_heard_once() {
+        let now = std::time::Instant::now();
+        let mut sfu = Sfu::new(SfuConfig::new(now, Default::default()), Limits::default(), 1);
+        let [first, second] = [(); 2].map(|()| Call::Stream(sfu.open_stream(&[]).unwrap()));
+        let bell = Arc::<Bell>::default();
+        let wakers = [first, second].map(|call| bell.waker(call));
+        for waker in [&wakers[1], &wakers[0], &wakers[1]] {
+            waker.wake_by_ref();
+        }
+        bell.rung().await;
+        assert_eq!(bell.answer().collect::<Vec<_>>(), [second, first]);
+        assert_eq!(bell.answer().count(), 0);
+        wakers[0].wake_by_ref();
+        bell.rung().await;
+        assert_eq!(bell.answer().collect::<Vec<_>>(), [first]);
     }
 }

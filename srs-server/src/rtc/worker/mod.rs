@@ -210,7 +210,9 @@ impl Core {
             }
             Event::Track { peer, track, description } => {
                 debug!(track, codec = %description.parameters.codec, "a track");
-                self.publish(now, peer, |ingest, _| ingest.describe(track, description, now));
+                self.publish(now, peer, |ingest, media| {
+                    ingest.describe(track, description, media, now)
+                });
             }
             Event::SenderClock { peer, track, clock } => {
                 self.publish(now, peer, |ingest, _| ingest.report(track, clock));

@@ -277,7 +277,7 @@ impl Connections {
                 _ => tally.unsent += 1,
             }
         }
-        for flow in std::mem::take(&mut self.touched) {
+        for flow in self.touched.drain(..) {
             if let Some(open) = self.open.get_mut(&flow)
                 && open.write()
                 && !self.blocked.contains(&flow)

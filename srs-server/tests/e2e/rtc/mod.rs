@@ -3,6 +3,9 @@
 mod ends;
 mod media;
 mod publishers;
+mod strangers;
+
+use std::time::Duration;
 
 use rtc_stack::MediaKind;
 
@@ -57,4 +60,15 @@ fn pictures(viewer: &RtcClient) -> Vec<u32> {
         numbers.push(number);
     }
     numbers
+}
+
+/// Sends pictures until the viewer has got some of them.
+fn flows(publisher: &mut RtcClient, viewer: &mut RtcClient, number: &mut u32) {
+    let seen = pictures(viewer).len();
+    viewer.until("pictures", |viewer| {
+        *number += 1;
+        send(publisher, *number, true);
+        publisher.poll(Duration::from_millis(10));
+        (pictures(viewer).len() > seen + 3).then_some(())
+    });
 }

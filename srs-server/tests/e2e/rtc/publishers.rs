@@ -4,19 +4,8 @@ use std::time::Duration;
 
 use rtc_stack::MediaKind;
 
-use super::{RTC, pictures, send, server};
+use super::{RTC, flows, server};
 use crate::support::{RtcClient, RtmpClient, TestServer};
-
-/// Sends pictures until the viewer has got some of them.
-fn flows(publisher: &mut RtcClient, viewer: &mut RtcClient, number: &mut u32) {
-    let seen = pictures(viewer).len();
-    viewer.until("pictures", |viewer| {
-        *number += 1;
-        send(publisher, *number, true);
-        publisher.poll(Duration::from_millis(10));
-        (pictures(viewer).len() > seen + 3).then_some(())
-    });
-}
 
 /// That a viewer's sequence numbers and timestamps go on, whoever publishes.
 fn goes_on(viewer: &RtcClient) {
