@@ -16,7 +16,11 @@ need rtmpdump rtmpdump
 [ -x /usr/sbin/nginx ] || need nginx nginx-light
 need gst-launch-1.0 gstreamer1.0-tools
 need python3 python3
+<<<<<<< HEAD
 need valgrind valgrind
+=======
+need chromium chromium
+>>>>>>> d5701e6 (Hold WebRTC against real clients: a browser, aiortc and ffmpeg publish and play, over good ways and bad ones)
 module() { # PACKAGE, for what is no command
     dpkg -s "$1" >/dev/null 2>&1 || packages+=("$1")
 }
@@ -38,6 +42,11 @@ tools=${CARGO_TARGET_DIR:-target}/tools
 if ! ls "$tools"/imageio_ffmpeg/binaries/ffmpeg-* >/dev/null 2>&1; then
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
         --target "$tools" imageio-ffmpeg==0.8.1
+fi
+# A WebRTC stack that shares no code with browsers.
+if [ ! -d "$tools"/aiortc ]; then
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
+        --target "$tools" aiortc==1.16.0 av==18.1.0
 fi
 
 # Most end-to-end tests wait for clips to play in real time: more of them at once than cores.

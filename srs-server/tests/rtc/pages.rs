@@ -1,0 +1,45 @@
+//! The pages that the server brings, in a browser: one publishes a camera, the other plays it.
+
+use super::Browser;
+use crate::support::TestServer;
+
+#[test]
+fn pages_publish_and_play() {
+    let server = TestServer::configured(
+        "rtc_server { enabled on; listen 0; candidate 127.0.0.1; }
+        vhost __defaultVhost__ { rtc { enabled on; } }",
+    );
+    let browser = Browser::start_on(&server);
+    let seen = browser.run(
+        "const open = (name) => {
+            const frame = document.createElement('iframe');
+            frame.allow = 'camera; microphone; autoplay';
+            frame.src = `/players/${name}.html?autostart&app=live&stream=pages&kbps=500`;
+            document.body.append(frame);
+            return frame;
+        };
+        const text = (frame, id) => frame.contentDocument?.getElementById(id)?.textContent;
+        const figure = (frame, name) =>
+            frame.contentDocument.querySelector(`[data-figure=${name}]`).textContent;
+        const whip = open('whip');
+        await until('word that it is on air', () => text(whip, 'state') === 'On air.');
+        const whep = open('whep');
+        await until('connection', () => text(whep, 'state') === 'Connected.');
+        const video = whep.contentDocument.querySelector('video');
+        await until('picture', () => video.videoWidth > 0 && video.currentTime > 2);
+        await until('figures', () => /[1-9].* fps/.test(figure(whep, 'rate')));
+        const names = ['kbps', 'loss', 'roundTrip', 'rate', 'size', 'codec', 'latency'];
+        const figures = Object.fromEntries(names.map((name) => [name, figure(whep, name)]));
+        const sent = figure(whip, 'kbps');
+        whip.contentDocument.getElementById('stop').click();
+        await until('word that it has stopped', () => text(whip, 'state') === 'Stopped.');
+        return { figures, sent, width: video.videoWidth };",
+    );
+    let figures = &seen["figures"];
+    assert!(seen["width"].as_u64() >= Some(320), "{seen:#}");
+    for name in ["rate", "size", "codec", "roundTrip"] {
+        assert_ne!(figures[name], "–", "{seen:#}");
+    }
+    assert!(server.clients("pages", "rtc-publish").is_empty());
+    assert_eq!(server.clients("pages", "rtc-play").len(), 1);
+}
