@@ -4,5 +4,6 @@ mod flv_through_hub;
 mod load;
 mod mini_server;
 mod relay;
+mod rtc;
 mod rtmp_events;
 mod support;

@@ -75,13 +75,24 @@ impl Running {
 
     /// The `mini_server` and the address of its streams.
     pub(crate) fn mini_server() -> (Self, String) {
-        let mut server = Self::start(example("mini_server"), &["127.0.0.1:0"]);
+        let (server, address) = Self::listening("mini_server");
+        (server, format!("rtmp://{address}/live"))
+    }
+
+    /// The `sfu` and its address.
+    pub(crate) fn sfu() -> (Self, String) {
+        let (server, address) = Self::listening("sfu");
+        (server, format!("http://{address}"))
+    }
+
+    /// An example that says where it listens, which is wherever there is room.
+    fn listening(name: &str) -> (Self, String) {
+        let mut server = Self::start(example(name), &["127.0.0.1:0"]);
         let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
         let line = lines.next().unwrap().unwrap();
         // Its further words are read, so that it can go on talking.
         std::thread::spawn(move || lines.for_each(drop));
-        let address = line.strip_prefix("listening on ").unwrap();
-        (server, format!("rtmp://{address}/live"))
+        (server, line.strip_prefix("listening on ").unwrap().to_owned())
     }
 
     /// `load limit`, and its address.

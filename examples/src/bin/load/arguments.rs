@@ -50,6 +50,28 @@ pub(crate) enum Command {
         #[command(flatten)]
         rate: Rate,
     },
+    /// Play WebRTC streams many times, by WHEP; each twentieth client opens what it gets and tells
+    /// latency, all count packets
+    RtcPlay {
+        /// Where to play, such as http://127.0.0.1:1985/rtc/v1/whep/?app=live&stream=livestream;
+        /// the host must be a loopback address
+        #[arg(long)]
+        url: HttpUrl,
+        #[command(flatten)]
+        clients: Clients,
+    },
+    /// Publish streams of H.264 and Opus in form to WebRTC, by WHIP
+    RtcPublish {
+        /// Where to publish, such as
+        /// http://127.0.0.1:1985/rtc/v1/whip/?app=live&stream=livestream; the host must be a
+        /// loopback address
+        #[arg(long)]
+        url: HttpUrl,
+        #[command(flatten)]
+        clients: Clients,
+        #[command(flatten)]
+        rate: Rate,
+    },
     /// Serve the same bytes to all who play, and drop what is published: what a server could reach
     Limit(LimitOptions),
     /// Measure servers side by side, and write the page about it

@@ -59,6 +59,15 @@ pub(crate) enum ClientError {
     Flv(#[from] FlvError),
     #[error(transparent)]
     Chunked(#[from] ChunkedError),
+    #[error("{0}")]
+    Rtc(String),
+}
+
+impl ClientError {
+    /// What WebRTC's many layers say.
+    pub(crate) fn rtc(error: impl std::fmt::Display) -> Self {
+        Self::Rtc(error.to_string())
+    }
 }
 
 /// Waits for bytes, and hands all that are there to `take`.

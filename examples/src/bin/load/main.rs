@@ -16,6 +16,7 @@ mod player;
 mod publish;
 #[cfg(target_os = "linux")]
 mod report;
+mod rtc;
 mod rtmp_play;
 mod run;
 mod stamp;
@@ -38,6 +39,10 @@ fn main() -> ExitCode {
         Command::FlvPlay { url, clients } => run_clients(Work::FlvPlay(url), clients),
         Command::RtmpPublish { url, clients, rate } => {
             run_clients(Work::Publish(url, rate), clients)
+        }
+        Command::RtcPlay { url, clients } => run_clients(Work::RtcPlay(url), clients),
+        Command::RtcPublish { url, clients, rate } => {
+            run_clients(Work::RtcPublish(url, rate), clients)
         }
         Command::Limit(options) => ended(limit::run(options)),
         #[cfg(target_os = "linux")]

@@ -61,7 +61,7 @@ impl<'a> Player<'a> {
         }
     }
 
-    fn is_probe(&self) -> bool {
+    pub(crate) fn is_probe(&self) -> bool {
         self.rules.rest.is_zero() || self.report.index.is_multiple_of(PROBE_EVERY)
     }
 
@@ -87,6 +87,11 @@ impl<'a> Player<'a> {
         let asked = Instant::now().checked_sub(ago).unwrap_or_else(Instant::now);
         let nanos = u64::try_from(ago.as_nanos()).unwrap_or(0);
         self.asked = Some((asked, clock::nanos().saturating_sub(nanos)));
+    }
+
+    /// A datagram of so many bytes is among those that were read.
+    pub(crate) fn bytes(&self, bytes: usize) {
+        self.shared.progress.bytes.add(bytes as u64);
     }
 
     /// Bytes were read, whose messages come next.
@@ -136,7 +141,6 @@ impl<'a> Player<'a> {
     }
 
     fn stamp(&mut self, stamp: Stamp) {
-        let is_probe = self.is_probe();
         let report = &mut *self.report;
         report.stamped += 1;
         match self.last_counter.map(|last| last.wrapping_add(1)) {
@@ -151,6 +155,47 @@ impl<'a> Player<'a> {
             _ => {}
         }
         self.last_counter = Some(stamp.counter);
+        self.age(stamp);
+    }
+
+    /// An RTP packet has come, of so many bytes of payload: `ahead` of the newest of its track by
+    /// so much, which is 1 in order and `None` for the first.
+    pub(crate) fn packet(&mut self, len: usize, ahead: Option<i64>, is_video: bool) {
+        let report = &mut *self.report;
+        report.messages += 1;
+        report.bytes += len as u64;
+        if self.read_at >= self.rules.settled {
+            report.settled_bytes += len as u64;
+        }
+        self.shared.progress.messages.add(1);
+        match ahead {
+            Some(..=0) => report.repeated += 1,
+            Some(2..) => {
+                report.gaps += 1;
+                report.lost += ahead.map_or(0, |ahead| ahead.unsigned_abs() - 1);
+            }
+            _ => {}
+        }
+        if report.join_ms.is_none()
+            && is_video
+            && let Some((asked, _)) = self.asked
+        {
+            let join = asked.elapsed();
+            report.join_ms = Some(join.as_secs_f64() * 1000.0);
+            self.shared.join().add(join);
+        }
+    }
+
+    /// The stamp of a packet that a probe has opened. Its counter tells nothing: what a server made
+    /// of the sound may have lost its own.
+    pub(crate) fn stamped_packet(&mut self, stamp: Stamp) {
+        self.report.stamped += 1;
+        self.age(stamp);
+    }
+
+    fn age(&mut self, stamp: Stamp) {
+        let is_probe = self.is_probe();
+        let report = &mut *self.report;
         // What was sent before the play was asked for is replay: its age is no latency.
         if self.asked.is_some_and(|(_, asked)| stamp.clock >= asked) {
             let latency = Duration::from_nanos(self.read_at.saturating_sub(stamp.clock));
@@ -218,6 +263,17 @@ mod tests {
         }
         assert_eq!((report.gaps, report.lost, report.stamped), (1, 1, 6));
         assert!(report.join_ms.is_some());
+    }
+
+    #[test]
+    fn packets_that_are_missing_or_late_are_counted() {
+        let (mut report, shared) = (ClientReport::new(0), Shared::default());
+        let mut player = Player::new(&mut report, &shared, RULES);
+        for ahead in [None, Some(1), Some(4), Some(-2), Some(0), Some(1)] {
+            player.packet(100, ahead, true);
+        }
+        assert_eq!((report.messages, report.bytes), (6, 600));
+        assert_eq!((report.gaps, report.lost, report.repeated), (1, 3, 2));
     }
 
     #[test]

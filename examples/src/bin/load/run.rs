@@ -23,7 +23,7 @@ use crate::{
     clock, flv_play,
     player::{Player, Rules},
     publish::Publisher,
-    rtmp_play,
+    rtc, rtmp_play,
     stream::Stream,
     summary::{ClientReport, Counter, Mode, Progress, Shared, Summary},
     target::Target,
@@ -39,6 +39,8 @@ pub(crate) enum Work {
     RtmpPlay(RtmpUrl),
     FlvPlay(HttpUrl),
     Publish(RtmpUrl, Rate),
+    RtcPlay(HttpUrl),
+    RtcPublish(HttpUrl, Rate),
 }
 
 impl Work {
@@ -47,13 +49,15 @@ impl Work {
             Self::RtmpPlay(_) => Mode::RtmpPlay,
             Self::FlvPlay(_) => Mode::FlvPlay,
             Self::Publish(..) => Mode::RtmpPublish,
+            Self::RtcPlay(_) => Mode::RtcPlay,
+            Self::RtcPublish(..) => Mode::RtcPublish,
         }
     }
 
     fn url(&self) -> String {
         match self {
             Self::RtmpPlay(url) | Self::Publish(url, _) => url.to_string(),
-            Self::FlvPlay(url) => url.to_string(),
+            Self::FlvPlay(url) | Self::RtcPlay(url) | Self::RtcPublish(url, _) => url.to_string(),
         }
     }
 
@@ -64,7 +68,9 @@ impl Work {
                 return Err(format!("{url}: rtmps is not supported").into());
             }
             Self::RtmpPlay(url) | Self::Publish(url, _) => (&url.host, url.port),
-            Self::FlvPlay(url) => (&url.host, url.port),
+            Self::FlvPlay(url) | Self::RtcPlay(url) | Self::RtcPublish(url, _) => {
+                (&url.host, url.port)
+            }
         };
         Ok(runtime()?.block_on(Target::of(host, port))?)
     }
@@ -85,7 +91,7 @@ struct Plan {
 /// Runs all clients to the end.
 pub(crate) fn run(work: Work, clients: Clients) -> Result<Summary, Box<dyn Error + Send + Sync>> {
     let rate = match work {
-        Work::Publish(_, rate) => rate,
+        Work::Publish(_, rate) | Work::RtcPublish(_, rate) => rate,
         _ => Rate::default(),
     };
     let (headers, target) = (Stream::new(rate).headers()?, work.target()?);
@@ -94,7 +100,11 @@ pub(crate) fn run(work: Work, clients: Clients) -> Result<Summary, Box<dyn Error
     let rules = Rules {
         behind: Duration::from_millis(clients.behind_ms),
         settled: clock::nanos() + clients.settle_ms * 1_000_000,
-        rest: Duration::from_millis(clients.rest_ms),
+        rest: match work {
+            // They never rest, for datagrams don't wait, but only probes open what they get.
+            Work::RtcPlay(_) => Duration::from_millis(1),
+            _ => Duration::from_millis(clients.rest_ms),
+        },
     };
     let plan = Arc::new(Plan { work, headers, clients, target, rules, start, deadline });
     let (reports, collected) = mpsc::channel();
@@ -126,11 +136,18 @@ async fn run_some(
     reports: &Sender<ClientReport>,
 ) {
     let mut tasks = JoinSet::new();
+    let endpoint = match plan.work {
+        Work::RtcPlay(_) | Work::RtcPublish(..) => match rtc::Endpoint::new() {
+            Ok(endpoint) => Some(endpoint),
+            Err(error) => return eprintln!("{error}"),
+        },
+        _ => None,
+    };
     for index in indices {
-        let (plan, shared) = (plan.clone(), shared.clone());
+        let (plan, shared, endpoint) = (plan.clone(), shared.clone(), endpoint.clone());
         tasks.spawn(async move {
             sleep_until(plan.start + plan.clients.start_of(index)).await;
-            run_one(index, &plan, &shared).await
+            run_one(index, &plan, &shared, endpoint.as_ref()).await
         });
     }
     while let Some(joined) = tasks.join_next().await {
@@ -142,7 +159,12 @@ async fn run_some(
     }
 }
 
-async fn run_one(index: u32, plan: &Plan, shared: &Shared) -> ClientReport {
+async fn run_one(
+    index: u32,
+    plan: &Plan,
+    shared: &Shared,
+    endpoint: Option<&rtc::Endpoint>,
+) -> ClientReport {
     let Plan { work, headers, clients, target, deadline, .. } = plan;
     let mut report = ClientReport::new(index);
     let ended = match work {
@@ -162,6 +184,21 @@ async fn run_one(index: u32, plan: &Plan, shared: &Shared) -> ClientReport {
                 Publisher { report: &mut report, shared, rules: plan.rules, stream, headers };
             // The publisher itself keeps to the deadline, and then says goodbye.
             let run = publisher.run(*target, clients.url_of(url, true, index), *deadline);
+            timeout_at(*deadline + GRACE / 2, run).await
+        }
+        Work::RtcPlay(url) => {
+            let (mut player, url) =
+                (Player::new(&mut report, shared, plan.rules), clients.url_of(url, false, index));
+            let Some(endpoint) = endpoint else { return report };
+            timeout_at(*deadline, rtc::play(&mut player, *target, url, endpoint)).await.map(Err)
+        }
+        Work::RtcPublish(url, rate) => {
+            let (stream, headers) = (Stream::new(*rate), headers.clone());
+            let mut publisher =
+                Publisher { report: &mut report, shared, rules: plan.rules, stream, headers };
+            let Some(endpoint) = endpoint else { return report };
+            let url = clients.url_of(url, true, index);
+            let run = rtc::publish(&mut publisher, *target, url, *deadline, endpoint);
             timeout_at(*deadline + GRACE / 2, run).await
         }
     };

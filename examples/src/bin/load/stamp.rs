@@ -18,6 +18,9 @@ pub(crate) const VIDEO_OFFSET: usize = 5 + 4 + 1 + 2;
 /// FLV audio tag header.
 pub(crate) const AUDIO_OFFSET: usize = 2;
 
+/// How far into an RTP payload a stamp may begin: behind parameter sets in one packet with it.
+const RTP_HEAD: usize = 160;
+
 /// What a publisher writes into each frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
@@ -45,7 +48,19 @@ impl Stamp {
             MediaKind::Video => VIDEO_OFFSET,
             MediaKind::Data => return None,
         };
-        let text = message.head.get(offset..offset + LEN)?.strip_prefix(&MAGIC)?;
+        Self::decode(message.head.get(offset..offset + LEN)?)
+    }
+
+    /// The stamp that begins somewhere among the first bytes of an RTP payload: how a server cuts
+    /// and joins NAL units is its own affair.
+    pub(crate) fn search(payload: &[u8]) -> Option<Self> {
+        let head = payload.get(..RTP_HEAD).unwrap_or(payload);
+        let at = head.windows(MAGIC.len()).position(|window| window == MAGIC)?;
+        Self::decode(payload.get(at..at + LEN)?)
+    }
+
+    fn decode(text: &[u8]) -> Option<Self> {
+        let text = text.strip_prefix(&MAGIC)?;
         let (counter, clock) = text.split_at_checked(16)?;
         Some(Self { counter: hexadecimal(counter)?, clock: hexadecimal(clock)? })
     }
@@ -85,6 +100,18 @@ mod tests {
             let audio = message(MediaKind::Audio, AUDIO_OFFSET, stamp);
             assert_eq!(find(&audio), Some(stamp));
         }
+    }
+
+    #[test]
+    fn is_searched_for_at_the_beginning() {
+        let stamp = Stamp { counter: 3, clock: 4 };
+        for at in [0, 60, RTP_HEAD - MAGIC.len()] {
+            let mut payload = BytesMut::zeroed(at);
+            stamp.encode(&mut payload);
+            assert_eq!(Stamp::search(&payload), Some(stamp));
+            assert_eq!(Stamp::search(&payload[..payload.len() - 1]), None);
+        }
+        assert_eq!(Stamp::search(&[0; 1200]), None);
     }
 
     #[test]

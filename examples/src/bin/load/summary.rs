@@ -119,6 +119,8 @@ pub(crate) enum Mode {
     RtmpPlay,
     FlvPlay,
     RtmpPublish,
+    RtcPlay,
+    RtcPublish,
 }
 
 /// What is printed at the end.
@@ -187,7 +189,7 @@ impl Summary {
             shared.iter().for_each(|shared| all.merge(&of(shared)));
             all.percentiles()
         };
-        let is_play = mode != Mode::RtmpPublish;
+        let is_play = !matches!(mode, Mode::RtmpPublish | Mode::RtcPublish);
         let latency = merged(Shared::latency);
         Self {
             mode,

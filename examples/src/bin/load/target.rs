@@ -51,6 +51,11 @@ impl Target {
         first.map(Self).ok_or(TargetError::NoAddress { host })
     }
 
+    /// Another port of the server.
+    pub(crate) fn with_port(self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.0.ip(), port)
+    }
+
     /// Connects client `index`, from 127.0.0.1 or, where there are more than its ports, from
     /// 127.0.0.2 and so on.
     pub(crate) async fn connect(self, index: u32) -> io::Result<TcpStream> {
@@ -58,7 +63,7 @@ impl Target {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
             SocketAddr::V6(_) => TcpSocket::new_v6()?,
         };
-        if self.0.is_ipv4() && index >= CLIENTS_PER_ADDRESS {
+        if self.0.is_ipv4() && needs_source(index) {
             socket.bind((source_of(index), 0).into())?;
         }
         let stream = socket.connect(self.0).await?;
@@ -67,7 +72,12 @@ impl Target {
     }
 }
 
-fn source_of(index: u32) -> IpAddr {
+/// Whether client `index` needs an address of its own to come from.
+pub(crate) const fn needs_source(index: u32) -> bool {
+    index >= CLIENTS_PER_ADDRESS
+}
+
+pub(crate) fn source_of(index: u32) -> IpAddr {
     let first = u32::from(Ipv4Addr::LOCALHOST);
     Ipv4Addr::from(first + index / CLIENTS_PER_ADDRESS).into()
 }

@@ -65,6 +65,16 @@ impl Numbered for HttpUrl {
     fn numbered(&self, number: u32) -> Self {
         let mut url = self.clone();
         let end = url.path.find(['?', '#']).unwrap_or(url.path.len());
+        // Some servers have WHIP and WHEP at one path, and the stream in the query.
+        let queried = ["?stream=", "&stream="]
+            .iter()
+            .find_map(|name| Some(end + url.path[end..].find(name)? + name.len()));
+        if let Some(value) = queried {
+            let rest = &url.path[value..];
+            let at = value + rest.find(['&', '#']).unwrap_or(rest.len());
+            url.path.insert_str(at, &format!("-{number}"));
+            return url;
+        }
         let name = url.path[..end].rfind('/').map_or(0, |slash| slash + 1);
         let dot = url.path[name..end].rfind('.').map_or(end, |dot| name + dot);
         url.path.insert_str(dot, &format!("-{number}"));
@@ -98,5 +108,8 @@ mod tests {
         let http = |text: &str| text.parse::<HttpUrl>().unwrap().numbered(2).path;
         assert_eq!(http("http://h/live/s.flv?a=b.c"), "/live/s-2.flv?a=b.c");
         assert_eq!(http("http://h/a.b/s"), "/a.b/s-2");
+        let whep = "http://h/rtc/v1/whep/?app=live&stream=s.a&x=y";
+        assert_eq!(http(whep), "/rtc/v1/whep/?app=live&stream=s.a-2&x=y");
+        assert_eq!(http("http://h/rtc/v1/whip/?stream=s"), "/rtc/v1/whip/?stream=s-2");
     }
 }
