@@ -201,7 +201,7 @@ impl<S: Transport> Connection<S> {
             self.socket.link().call_again();
             return Poll::Pending;
         }
-        if self.publishing.as_mut().is_some_and(|publishing| publishing.is_in_window()) {
+        if self.publishing.as_mut().is_some_and(|publishing| publishing.reads.is_in_window()) {
             return Poll::Pending;
         }
         let now = Instant::now();
@@ -216,7 +216,7 @@ impl<S: Transport> Connection<S> {
         if let Some(publishing) = &mut self.publishing
             && read < READ_BUFFER
         {
-            publishing.begin_window(&self.peer.shard.reads, now, cx.waker());
+            publishing.reads.begin_window(now, cx.waker());
         }
         Poll::Ready(Ok(()))
     }
