@@ -10,7 +10,7 @@ use stream_hub::{BusyPolicy, PublishError, Publisher, PublisherId, StreamKey, Tr
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{Asked, ConnectionError, connection::Connection};
+use super::{Asked, ConnectionError, connection::Connection, upkeep::Upkeep};
 use crate::{
     hooks::Told,
     live::{Claim, ClientGuard, ClientKind},
@@ -24,6 +24,7 @@ pub(super) struct Publishing {
     publisher: Option<Publisher>,
     writer: Writer<Frame>,
     ingest: Ingest,
+    upkeep: Upkeep,
     client: ClientGuard,
     /// When the last media message came, or the publish began.
     last: Instant,
@@ -81,6 +82,7 @@ impl Publishing {
             ingest: Ingest::new(IngestOptions::new(&vhost.settings), publisher.resume_time()),
             publisher: Some(publisher),
             writer,
+            upkeep: Upkeep::new(connection.received()),
             client,
             last: now,
             silence: settings.firstpkt_timeout,
@@ -97,17 +99,19 @@ impl Publishing {
         &self.client.stream.key
     }
 
-    /// Takes one message into the stream.
+    /// Takes one message into the stream, of a connection that has sent `received` bytes.
     pub(super) fn push(
         &mut self,
         message: MediaMessage,
+        received: u64,
         now: Instant,
     ) -> Result<(), ConnectionError> {
         self.last = now;
         self.silence = self.idle_timeout;
         let now = now.into_std();
         let (writer, stream) = (&mut self.writer, &self.client.stream);
-        let keep = |frame| writer.push(frame, now);
+        let upkeep = &mut self.upkeep;
+        let keep = |frame| writer.push(upkeep.keep(frame, received), now);
         self.ingest
             .push(message, now, &stream.media, keep)
             .map_err(|_| ConnectionError::TakenOver(stream.key.clone()))
