@@ -3,8 +3,8 @@
 use bytes::BytesMut;
 use flv_mux::{
     AvcDecoderConfigurationRecord, HevcDecoderConfigurationRecord, Limits, NalLengthSize,
-    annex_b_units, from_annex_b, is_annex_b, nal_units, repair_access_unit, repair_video,
-    to_annex_b,
+    VideoTagHeader, annex_b_units, from_annex_b, is_annex_b, nal_units, repair_access_unit,
+    repair_video, to_annex_b,
 };
 
 /// The bytes are read as a byte stream and as an access unit: the units stay the same on the way
@@ -36,8 +36,12 @@ pub fn flv_nal(data: &[u8]) {
             assert_eq!(nal_units(&repaired, size).map(Result::unwrap).collect::<Vec<_>>(), units);
         }
     }
-    if let Some(fixed) = repair_video(data, NalLengthSize::Four, &limits) {
-        assert_eq!(repair_video(&fixed, NalLengthSize::Four, &limits), None);
+    let repaired = |body: &[u8]| {
+        let (header, offset) = VideoTagHeader::decode(body).ok()?;
+        repair_video(header, &body[offset..], NalLengthSize::Four, &limits)
+    };
+    if let Some(fixed) = repaired(data) {
+        assert_eq!(repaired(&fixed), None);
     }
     if let Ok(record) = AvcDecoderConfigurationRecord::from_annex_b(data, &limits) {
         record.encode(&mut BytesMut::new()).expect("what fits is taken");

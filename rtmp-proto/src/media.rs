@@ -26,7 +26,8 @@ impl MediaKind {
 
 /// One audio, video or data message, without its framing.
 ///
-/// The payload is what an FLV tag of the same kind holds.
+/// The payload is what an FLV tag of the same kind holds. A short one that was received shares an allocation of 16 KiB
+/// with others of its connection: who keeps one for long, and few of its neighbours, copies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaMessage {
     /// Audio, video or data.

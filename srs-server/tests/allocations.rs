@@ -1,4 +1,5 @@
-//! What a viewer costs per message: nothing is allocated for it.
+//! What a message costs: nothing is allocated for a viewer, little for a publisher, and what a
+//! publisher can have kept is bounded.
 
 #![allow(unsafe_code, reason = "a global allocator that counts")]
 
@@ -10,19 +11,29 @@ use std::{
     io::{ErrorKind, Read, Write},
     net::TcpStream,
     sync::{
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        Mutex, PoisonError,
+        atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed},
         mpsc,
     },
     thread,
     time::{Duration, Instant},
 };
 
-use rtmp_proto::MediaKind;
+use bytes::{Bytes, BytesMut};
+use rtmp_proto::{
+    ChunkStreamId, MediaKind, MessageStreamId, MessageType,
+    chunk::ChunkWriter,
+    message::{ControlMessage, Message, SetChunkSize},
+};
 use srs_server::{config::Settings, server::Server};
 
-use support::{RtmpClient, key_frame};
+use support::{RawClient, RtmpClient, inter_frame, key_frame};
 
+/// The counts are the process's: one test after the other.
+static ALONE: Mutex<()> = Mutex::new(());
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Bytes that are allocated now.
+static HELD: AtomicIsize = AtomicIsize::new(0);
 
 struct Counting;
 
@@ -30,11 +41,13 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(1, Relaxed);
+        HELD.fetch_add(layout.size().cast_signed(), Relaxed);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size().cast_signed(), Relaxed);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -152,7 +165,102 @@ fn assert_free(viewer: fn(&Here) -> TcpStream) {
 
 #[test]
 fn a_message_to_a_viewer_allocates_nothing() {
-    // One after the other: the count is the process's.
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     assert_free(Here::rtmp_viewer);
     assert_free(Here::flv_viewer);
+}
+
+/// A publisher that says each chunk itself, and what it is going to send.
+struct Raw {
+    client: RawClient,
+    msid: MessageStreamId,
+    writer: ChunkWriter,
+    wire: BytesMut,
+}
+
+impl Raw {
+    fn publish(here: &Here) -> Self {
+        let mut client = RawClient::connect(here.rtmp, "rtmp://127.0.0.1/live", "live");
+        let msid = client.create_stream();
+        client.publish(msid, "a");
+        let (mut writer, mut wire) = (ChunkWriter::new(), BytesMut::new());
+        writer.write(&SetChunkSize::new(60_000).to_message(), &mut wire).unwrap();
+        Self { client, msid, writer, wire }
+    }
+
+    fn add(&mut self, msid: MessageStreamId, timestamp: u32, payload: Bytes) {
+        let csid = ChunkStreamId::new(9).unwrap();
+        let message = Message { csid, msid, type_id: MessageType::VIDEO, timestamp, payload };
+        self.writer.write(&message, &mut self.wire).unwrap();
+    }
+
+    fn add_frame(&mut self, timestamp: u32, payload: Bytes) {
+        self.add(self.msid, timestamp, payload);
+    }
+}
+
+fn wait_for_bytes(viewer: &mut TcpStream, received: &mut usize, least: usize) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while *received < least {
+        assert!(Instant::now() < deadline, "{received} bytes of {least}");
+        drain(std::slice::from_mut(viewer), std::slice::from_mut(received));
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Its payload lies with others', and so does what is made of it; the ring grows by a segment now
+/// and then.
+#[test]
+fn a_message_of_a_publisher_takes_an_allocation_for_several() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let here = Here::start();
+    let mut publisher = Raw::publish(&here);
+    let mut viewer = here.rtmp_viewer();
+    let mut counts = Vec::new();
+    let mut received = 0;
+    // The first make the room that is used again.
+    for round in 0..2 {
+        let mut wires = Vec::new();
+        for number in (0..MESSAGES).map(|number| (round * MESSAGES + number) as u32) {
+            publisher.add_frame(number * 40, key_frame(number, LEN));
+            wires.push(publisher.wire.split());
+        }
+        let before = COUNT.load(Relaxed);
+        for (number, wire) in wires.iter().enumerate() {
+            publisher.client.socket.write_all(wire).unwrap();
+            // Each is read alone, as it comes from an encoder.
+            wait_for_bytes(&mut viewer, &mut received, (round * MESSAGES + number) * LEN);
+        }
+        counts.push(COUNT.load(Relaxed) - before);
+    }
+    let each = counts[1] as f64 / MESSAGES as f64;
+    assert!((0.05..0.5).contains(&each), "{each} allocations per message: {counts:?}");
+}
+
+/// Short messages share memory, which goes with the last of them: one that is kept must not keep
+/// what many were in that are not.
+#[test]
+fn a_publisher_has_no_more_kept_than_counts() {
+    const KEPT: usize = 1_500;
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let here = Here::start();
+    let mut publisher = Raw::publish(&here);
+    // Media on a stream of which nothing was asked is dropped.
+    let idle = publisher.client.create_stream();
+    let mut viewer = here.rtmp_viewer();
+    publisher.add_frame(0, key_frame(0, LEN));
+    for number in 1..=KEPT {
+        publisher.add_frame(0, inter_frame(number as u32, 100));
+        for _ in 0..4 {
+            publisher.add(idle, 0, vec![0x55; 4_000].into());
+        }
+    }
+    let wire = publisher.wire.split();
+    let before = HELD.load(Relaxed);
+    publisher.client.socket.write_all(&wire).unwrap();
+    wait_for_bytes(&mut viewer, &mut 0, KEPT * 100);
+    let held = HELD.load(Relaxed) - before;
+    // 100 bytes of each and a hundred around them, in two lanes.
+    assert!(held > (KEPT * 100).cast_signed(), "{held} bytes: nothing was kept");
+    assert!(held < 4 << 20, "{held} bytes are held for {KEPT} messages of 100 bytes");
 }

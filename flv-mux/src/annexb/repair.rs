@@ -22,15 +22,18 @@ pub fn repair_access_unit(access_unit: &[u8], length_size: NalLengthSize) -> Opt
 /// The body of a video tag of H.264 or H.265, in either form, whose access unit or configuration
 /// is a byte stream, as it should be; `None` where it is sound, of several tracks, or past mending.
 ///
-/// `length_size` is that of the configuration before; a configuration that is made here has
+/// The body is given as its header and what follows it. `length_size` is that of the configuration before; a configuration that is made here has
 /// [`NalLengthSize::Four`].
-pub fn repair_video(body: &[u8], length_size: NalLengthSize, limits: &Limits) -> Option<BytesMut> {
-    let (header, offset) = VideoTagHeader::decode(body).ok()?;
+pub fn repair_video(
+    header: VideoTagHeader,
+    payload: &[u8],
+    length_size: NalLengthSize,
+    limits: &Limits,
+) -> Option<BytesMut> {
     if header.is_multitrack() {
         return None;
     }
     let codec = header.four_cc().filter(|codec| [FourCc::AVC, FourCc::HEVC].contains(codec))?;
-    let payload = body.get(offset..)?;
     // The usual case: nothing begins with two zeros but what is broken, or a length below 65,536.
     if !starts_with_start_code(payload) {
         return None;
@@ -63,7 +66,8 @@ mod tests {
     ];
 
     fn repaired(body: &[u8]) -> Option<BytesMut> {
-        repair_video(body, NalLengthSize::Four, &Limits::default())
+        let (header, offset) = VideoTagHeader::decode(body).ok()?;
+        repair_video(header, &body[offset..], NalLengthSize::Four, &Limits::default())
     }
 
     #[test]

@@ -85,8 +85,8 @@ impl Assembly {
     /// Appends bytes of the message; `at_hand` says how many more of it the caller holds already.
     ///
     /// Media that is there as a whole has its place in the slab; other messages come so seldom that to keep one would
-    /// be a waste. Else room is made for what is there and, by
-    /// doubling, for what may come, never for what is only announced.
+    /// be a waste. Else room is made for what is there and, by doubling, for what may come, never for what is only
+    /// announced.
     pub(super) fn append(&mut self, bytes: &[u8], at_hand: usize, slab: &mut Slab) {
         let length = self.length as usize;
         let needed = self.payload.len().saturating_add(bytes.len());

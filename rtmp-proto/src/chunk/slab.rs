@@ -1,6 +1,7 @@
 use bytes::BytesMut;
 
-/// Bytes of a slab: room for some ten messages of a usual stream, and what one of them that is kept holds on to.
+/// Bytes of a slab: room for some ten messages of a usual stream, and what one of them that is kept holds on to. The
+/// documentation of [`MediaMessage`](crate::MediaMessage) says so too.
 const SIZE: usize = 16 * 1024;
 /// A longer message has a buffer of its own, so that little is left unused at the end of a slab.
 const LONGEST: usize = SIZE / 4;

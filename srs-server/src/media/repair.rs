@@ -22,11 +22,12 @@ impl Repair {
     ///
     /// `header` is the body's, and `offset` where the header ends.
     pub(super) fn video(&mut self, header: VideoTagHeader, offset: usize, body: Bytes) -> Bytes {
-        let mended = repair_video(&body, self.length_size, &Limits::default());
+        let payload = body.get(offset..).unwrap_or_default();
+        let mended = repair_video(header, payload, self.length_size, &Limits::default());
         if header.is_sequence_header() {
             let told = match mended {
                 Some(_) => None,
-                None => length_size(header, &body[offset..]),
+                None => length_size(header, payload),
             };
             self.length_size = told.unwrap_or(NalLengthSize::Four);
         }

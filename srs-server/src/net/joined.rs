@@ -68,9 +68,11 @@ impl Joined {
         W: AsyncWrite + Unpin + ?Sized,
     {
         if self.id != Some(id) {
-            self.id = Some(id);
             self.bytes.clear();
-            return poll_write_messages(socket, cx, messages(batch));
+            let written = poll_write_messages(socket, cx, messages(batch));
+            // Who is blocked comes again with the same run, and is no second viewer.
+            self.id = written.is_ready().then_some(id);
+            return written;
         }
         if self.bytes.is_empty() {
             // No more than a batch has: it stays as long as the thread.
@@ -236,6 +238,17 @@ mod tests {
         assert!(viewers[0].socket.taken.len() > 13 * 11, "tags of 11 bytes and more");
         assert_eq!(viewers[0].socket.taken, viewers[1].socket.taken);
         assert_eq!(viewers[0].socket.taken, viewers[2].socket.taken);
+    }
+
+    #[test]
+    fn nothing_is_joined_for_a_viewer_that_is_blocked() {
+        let mut stream = Stream::new("blocked");
+        stream.push(5);
+        let mut slow = stream.viewer();
+        slow.drain(0);
+        slow.drain(0);
+        slow.drain(usize::MAX);
+        assert_eq!(slow.socket.writes, [5, 5, 5]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub use joined::poll_write_batch;
 pub use link::{Attendant, Link};
 pub use listen::{BindError, Bound, BoundUdp, bind, bind_udp, prepare};
 pub use messages::{Written, poll_write_messages};
-pub use pace::{ReadPace, ReadWindow};
+pub use pace::{PacedReads, ReadPace, ReadWindow};
 pub use residence::{BOUNDS, Residence, Sum, Way};
 pub use shard::{Shard, Shards};
 pub use transport::Transport;

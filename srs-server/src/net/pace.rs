@@ -9,7 +9,7 @@ use std::{
     collections::BTreeMap,
     future::pending,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::Waker,
@@ -23,7 +23,8 @@ use tokio::{
 };
 
 /// Windows end at a multiple of this, so that one wake of the thread is for many publishers.
-const TICK: Duration = Duration::from_millis(4);
+const TICK: Duration = Duration::from_millis(TICK_MS);
+const TICK_MS: u64 = 4;
 /// The greatest window that automatic merging reaches.
 const MAX_WINDOW: Duration = Duration::from_millis(150);
 /// Publishers that a shard reads at once, and how much longer than nothing the automatic window
@@ -53,6 +54,7 @@ pub struct ReadPace {
     auto: AtomicU64,
     /// Reads so far.
     reads: AtomicU64,
+    publishers: AtomicUsize,
     waiting: AtomicUsize,
     due: Mutex<Due>,
     /// Told when a tick is due before the one that is waited for.
@@ -60,12 +62,7 @@ pub struct ReadPace {
 }
 
 /// Who is to be woken at which tick.
-#[derive(Debug, Default)]
-struct Due {
-    ticks: BTreeMap<u32, Vec<Waker>>,
-    /// Room that is used again.
-    spare: Vec<Vec<Waker>>,
-}
+type Due = BTreeMap<u64, Vec<Waker>>;
 
 impl ReadPace {
     /// A pace at which everything is read at once.
@@ -74,6 +71,7 @@ impl ReadPace {
             start,
             auto: AtomicU64::new(0),
             reads: AtomicU64::new(0),
+            publishers: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             due: Mutex::default(),
             earlier: Notify::new(),
@@ -82,7 +80,7 @@ impl ReadPace {
 
     /// Takes note of a read at `now`, and says until when there is to be no other; `waker` is
     /// woken then. `None` is for at once.
-    pub fn wait_after(&self, window: ReadWindow, now: Instant, waker: &Waker) -> Option<Instant> {
+    fn wait_after(&self, window: ReadWindow, now: Instant, waker: &Waker) -> Option<Instant> {
         self.reads.fetch_add(1, Relaxed);
         let window = match window {
             ReadWindow::Auto => self.auto(),
@@ -92,17 +90,21 @@ impl ReadPace {
             return None;
         }
         let since = now.saturating_duration_since(self.start) + window;
-        let tick = u32::try_from(since.as_nanos().div_ceil(TICK.as_nanos())).ok()?;
+        let tick = u64::try_from(since.as_nanos().div_ceil(TICK.as_nanos())).ok()?;
         let mut due = self.due();
-        let is_earliest = due.ticks.first_key_value().is_none_or(|(first, _)| tick < *first);
-        let Due { ticks, spare } = &mut *due;
-        ticks.entry(tick).or_insert_with(|| spare.pop().unwrap_or_default()).push(waker.clone());
-        drop(due);
+        let is_earliest = due.first_key_value().is_none_or(|(first, _)| tick < *first);
+        due.entry(tick).or_default().push(waker.clone());
+        // Before anybody can find it.
         self.waiting.fetch_add(1, Relaxed);
+        drop(due);
         if is_earliest {
             self.earlier.notify_one();
         }
-        Some(self.start + TICK * tick)
+        Some(self.at(tick))
+    }
+
+    fn at(&self, tick: u64) -> Instant {
+        self.start + Duration::from_millis(TICK_MS.saturating_mul(tick))
     }
 
     /// Wakes publishers whose window is over, as long as it runs.
@@ -125,24 +127,23 @@ impl ReadPace {
     fn wake_due(&self, now: Instant) -> Option<Instant> {
         loop {
             let mut due = self.due();
-            let first = due.ticks.first_entry()?;
-            let at = self.start + TICK * *first.key();
+            let first = due.first_entry()?;
+            let at = self.at(*first.key());
             if at > now {
                 return Some(at);
             }
-            let mut wakers = first.remove();
+            let wakers = first.remove();
             drop(due);
             self.waiting.fetch_sub(wakers.len(), Relaxed);
             // No lock is held: what a waker does is its own affair.
-            wakers.drain(..).for_each(Waker::wake);
-            self.due().spare.push(wakers);
+            wakers.into_iter().for_each(Waker::wake);
         }
     }
 
     /// Sets the automatic window by the reads since the last call, `elapsed` ago.
     pub fn adjust(&self, elapsed: Duration) {
         let rate = self.reads.swap(0, Relaxed) as f64 / elapsed.as_secs_f64().max(0.001);
-        let window = next_window(self.auto(), rate);
+        let window = next_window(self.auto(), rate, self.publishers.load(Relaxed));
         self.auto.store(u64::try_from(window.as_micros()).unwrap_or(0), Relaxed);
     }
 
@@ -161,12 +162,50 @@ impl ReadPace {
     }
 }
 
-/// The window after one with `rate` reads in a second: half way to the one that is right.
+/// The reads of one publisher, who is one of its shard's as long as this is there.
+#[derive(Debug)]
+pub struct PacedReads {
+    pace: Arc<ReadPace>,
+    window: ReadWindow,
+    /// Until when there is to be no read.
+    until: Option<Instant>,
+}
+
+impl PacedReads {
+    /// The reads of a publisher of the shard with this pace.
+    pub fn new(pace: Arc<ReadPace>, window: ReadWindow) -> Self {
+        pace.publishers.fetch_add(1, Relaxed);
+        Self { pace, window, until: None }
+    }
+
+    /// Begins the time after a read at `now` in which the socket is not read again; `waker` is
+    /// woken when it is over.
+    pub fn begin_window(&mut self, now: Instant, waker: &Waker) {
+        self.until = self.pace.wait_after(self.window, now, waker);
+    }
+
+    /// Whether the socket isn't to be read yet.
+    pub fn is_in_window(&mut self) -> bool {
+        // Most publishers are in none: the clock is not read for them.
+        self.until.take_if(|until| *until <= Instant::now());
+        self.until.is_some()
+    }
+}
+
+impl Drop for PacedReads {
+    fn drop(&mut self) {
+        self.pace.publishers.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The window after one with `rate` reads in a second of so many publishers: half way to the one
+/// that is right.
 ///
 /// As many publishers are counted as would make those reads: those who send little are no reason
-/// to begin a window, for their reads could hardly be merged.
-fn next_window(window: Duration, rate: f64) -> Duration {
-    let publishers = rate * window.as_secs_f64().max(USUAL_INTERVAL);
+/// to begin a window, for their reads could hardly be merged. Nor are a few who send much: they
+/// would be made to wait, and a window later not.
+fn next_window(window: Duration, rate: f64, publishers: usize) -> Duration {
+    let publishers = (rate * window.as_secs_f64().max(USUAL_INTERVAL)).min(publishers as f64);
     let right = ((publishers - AT_ONCE) * STEP).clamp(0.0, MAX_WINDOW.as_secs_f64());
     let next = (window + Duration::from_secs_f64(right)) / 2;
     // Below a tick there is nothing to merge.
@@ -175,7 +214,7 @@ fn next_window(window: Duration, rate: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, task::Wake};
+    use std::task::Wake;
 
     use super::*;
 
@@ -219,6 +258,7 @@ mod tests {
     async fn many_reads_are_merged_and_few_are_not() {
         let pace = ReadPace::new(Instant::now());
         let window = |publishers: f64, interval: f64| {
+            pace.publishers.store(publishers as usize, Relaxed);
             for _ in 0..20 {
                 // Each is read whenever it has sent something, and once in a window at most.
                 let interval = pace.auto().as_secs_f64().max(interval);
@@ -230,9 +270,34 @@ mod tests {
         assert_eq!(window(100.0, 0.015), Duration::ZERO);
         // Who sends ten messages a second costs little, and is made to wait for nothing.
         assert_eq!(window(600.0, 0.1), Duration::ZERO);
+        // Nor is a window begun for a few who send as much as many.
+        for publishers in 1..100 {
+            assert_eq!(window(publishers.into(), 0.000_2), Duration::ZERO, "{publishers}");
+        }
         assert!((45 * MS..=75 * MS).contains(&window(300.0, 0.015)));
         assert!((145 * MS..=MAX_WINDOW).contains(&window(10_000.0, 0.015)));
         assert_eq!(window(100.0, 0.015), Duration::ZERO);
+    }
+
+    #[test]
+    fn publishers_are_counted_as_long_as_they_are_there() {
+        let pace = Arc::new(ReadPace::new(Instant::now()));
+        let reads = || PacedReads::new(pace.clone(), ReadWindow::Auto);
+        let some = [reads(), reads()];
+        assert_eq!(pace.publishers.load(Relaxed), 2);
+        drop(some);
+        assert_eq!(pace.publishers.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn windows_are_kept_after_years() {
+        let pace = ReadPace::new(Instant::now());
+        let now = pace.start + Duration::from_secs(10 * 365 * 24 * 3600);
+        let until = pace.wait_after(ReadWindow::Fixed(20 * MS), now, Waker::noop()).unwrap();
+        assert!((20 * MS..=25 * MS).contains(&(until - now)), "{:?}", until - now);
+        assert_eq!(pace.wake_due(now), Some(until));
+        assert_eq!(pace.wake_due(until), None);
+        assert_eq!(pace.waiting.load(Relaxed), 0);
     }
 
     #[test]

@@ -121,7 +121,8 @@ impl Drop for Shards {
 
 impl Shard {
     /// The thread that this is called on, which has a runtime of its own: for a server in memory,
-    /// under a time that is not the clock's. Nothing wakes its readers but [`Shard::run`].
+    /// under a time that is not the clock's. Nothing wakes its readers, nor publishers whose
+    /// window is over, but [`Shard::run`].
     pub fn here() -> Self {
         Self {
             group: WakeGroup::new(),
@@ -134,9 +135,12 @@ impl Shard {
         }
     }
 
-    /// Wakes the readers of a shard that has no thread of its own.
+    /// Wakes who waits on a shard that has no thread of its own.
     pub async fn run(&self) {
-        wake(&self.group).await;
+        select! {
+            () = wake(&self.group) => {}
+            () = self.reads.run() => {}
+        }
     }
 
     /// Starts a thread that runs until `stop` is told.

@@ -201,7 +201,7 @@ impl<S: Transport> Connection<S> {
             self.socket.link().call_again();
             return Poll::Pending;
         }
-        if self.publishing.as_mut().is_some_and(|publishing| publishing.is_in_window()) {
+        if self.publishing.as_mut().is_some_and(|publishing| publishing.reads.is_in_window()) {
             return Poll::Pending;
         }
         let now = Instant::now();
@@ -216,7 +216,7 @@ impl<S: Transport> Connection<S> {
         if let Some(publishing) = &mut self.publishing
             && read < READ_BUFFER
         {
-            publishing.begin_window(&self.peer.shard.reads, now, cx.waker());
+            publishing.reads.begin_window(now, cx.waker());
         }
         Poll::Ready(Ok(()))
     }
@@ -383,8 +383,9 @@ impl<S: Transport> Connection<S> {
             | ServerEvent::PublishRequested { .. }
             | ServerEvent::PlayRequested { .. } => return Ok(Some(event)),
             ServerEvent::Media { msid, message } => {
+                let received = self.received();
                 if let Some(publishing) = self.publishing.as_mut().filter(|p| p.msid == msid) {
-                    publishing.push(message, Instant::now())?;
+                    publishing.push(message, received, Instant::now())?;
                 }
             }
             ServerEvent::PublishEnded { msid, .. } => {
@@ -475,6 +476,11 @@ impl<S: Transport> Connection<S> {
         let (shared, now) = (&self.shared, Instant::now().into_std());
         let stream = shared.streams.open(&key, &vhost, now, || shared.new_id());
         Ok(Asked { stream, vhost, param: address.param })
+    }
+
+    /// Bytes read from the client.
+    pub(super) fn received(&self) -> u64 {
+        self.socket.link().received()
     }
 
     /// How the client went about its publish.

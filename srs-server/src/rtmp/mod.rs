@@ -5,6 +5,7 @@ mod connection;
 mod error;
 mod play;
 mod publish;
+mod upkeep;
 #[cfg(test)]
 mod wakes;
 

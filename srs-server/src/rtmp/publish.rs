@@ -1,7 +1,7 @@
 //! A stream that a connection publishes.
 
 use std::{
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -10,12 +10,12 @@ use stream_hub::{BusyPolicy, PublishError, Publisher, PublisherId, StreamKey, Tr
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{Asked, ConnectionError, connection::Connection};
+use super::{Asked, ConnectionError, connection::Connection, upkeep::Upkeep};
 use crate::{
     hooks::Told,
     live::{Claim, ClientGuard, ClientKind},
     media::{Frame, Ingest, IngestOptions},
-    net::{ReadPace, ReadWindow, Transport},
+    net::{PacedReads, ReadWindow, Transport},
 };
 
 pub(super) struct Publishing {
@@ -24,15 +24,15 @@ pub(super) struct Publishing {
     publisher: Option<Publisher>,
     writer: Writer<Frame>,
     ingest: Ingest,
+    upkeep: Upkeep,
     client: ClientGuard,
     /// When the last media message came, or the publish began.
     last: Instant,
     /// The longest silence allowed from `last` on.
     silence: Duration,
     idle_timeout: Duration,
-    /// How often the socket is read, and until when it isn't.
-    window: ReadWindow,
-    in_window_until: Option<Instant>,
+    /// How often the socket is read.
+    pub(super) reads: PacedReads,
     /// Tells the hook servers when the publish is over.
     _told: Told,
 }
@@ -82,12 +82,15 @@ impl Publishing {
             ingest: Ingest::new(IngestOptions::new(&vhost.settings), publisher.resume_time()),
             publisher: Some(publisher),
             writer,
+            upkeep: Upkeep::new(connection.received()),
             client,
             last: now,
             silence: settings.firstpkt_timeout,
             idle_timeout: settings.normal_timeout,
-            window: read_window(&vhost.settings),
-            in_window_until: None,
+            reads: PacedReads::new(
+                connection.peer.shard.reads.clone(),
+                read_window(&vhost.settings),
+            ),
             _told: told,
         })
     }
@@ -96,32 +99,22 @@ impl Publishing {
         &self.client.stream.key
     }
 
-    /// Takes one message into the stream.
+    /// Takes one message into the stream, of a connection that has sent `received` bytes.
     pub(super) fn push(
         &mut self,
         message: MediaMessage,
+        received: u64,
         now: Instant,
     ) -> Result<(), ConnectionError> {
         self.last = now;
         self.silence = self.idle_timeout;
         let now = now.into_std();
         let (writer, stream) = (&mut self.writer, &self.client.stream);
+        let upkeep = &mut self.upkeep;
+        let keep = |frame| writer.push(upkeep.keep(frame, received), now);
         self.ingest
-            .push(message, now, &stream.media, |frame| writer.push(frame, now))
+            .push(message, now, &stream.media, keep)
             .map_err(|_| ConnectionError::TakenOver(stream.key.clone()))
-    }
-
-    /// Begins the time after a read at `now` in which the socket is not read again; `waker` is
-    /// woken when it is over.
-    pub(super) fn begin_window(&mut self, pace: &ReadPace, now: Instant, waker: &Waker) {
-        self.in_window_until = pace.wait_after(self.window, now, waker);
-    }
-
-    /// Whether the socket isn't to be read yet.
-    pub(super) fn is_in_window(&mut self) -> bool {
-        // Most publishers are in none: the clock is not read for them.
-        self.in_window_until.take_if(|until| *until <= Instant::now());
-        self.in_window_until.is_some()
     }
 
     /// When the silence of the publisher is too long.
