@@ -142,3 +142,24 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// What a viewer has for hours, beside its kernel buffers; there are thousands of them.
+    #[test]
+    fn a_viewer_is_small() {
+        let task = |socket: TcpStream, peer, span, shared, router| {
+            serve(socket, peer, span, shared, router)
+        };
+        let sizes = [result_size(&task), live::PLAYER_SIZE, size_of::<crate::live::Client>()];
+        assert!(sizes.iter().sum::<usize>() <= 1_680, "{sizes:?}");
+    }
+
+    fn result_size<A, B, C, D, E, T>(_: &impl Fn(A, B, C, D, E) -> T) -> usize {
+        size_of::<T>()
+    }
+}

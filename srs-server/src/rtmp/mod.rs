@@ -136,11 +136,18 @@ mod tests {
         assert!(sizes.iter().sum::<usize>() <= 1_984, "{sizes:?}");
     }
 
+    /// What a publisher has beside a connection; its stream is the hub's.
+    #[test]
+    fn a_publisher_is_small() {
+        let size = size_of::<super::publish::Publishing>();
+        assert!(size <= 576, "{size}");
+    }
+
     fn result_size<A, B, C, T>(_: &impl Fn(A, B, C) -> T) -> usize {
         size_of::<T>()
     }
 
-    async fn publish(pipe: &mut DuplexStream, url: &str) -> MessageStreamId {
+    pub(super) async fn publish(pipe: &mut DuplexStream, url: &str) -> MessageStreamId {
         let config = ClientConfig::new(RtmpUrl::parse(url).unwrap(), Purpose::publish());
         let mut session = ClientSession::new(config, Instant::now());
         loop {

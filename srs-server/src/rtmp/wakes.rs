@@ -1,4 +1,4 @@
-//! What wakes a viewer, and what it looks at then.
+//! What wakes a connection, and what it looks at then.
 
 use std::{
     io,
@@ -24,7 +24,7 @@ use tokio::{
 };
 use tracing::Span;
 
-use super::serve;
+use super::{serve, tests::publish};
 use crate::{
     config::Settings,
     media::Frame,
@@ -287,6 +287,55 @@ async fn a_viewer_plays_on_with_the_next_publisher() {
     drop(viewer.client);
     timeout(Duration::from_secs(20), viewer.serving).await.expect("it ends").unwrap();
     scene.server.shutdown().await;
+}
+
+/// Nothing ends its window here, nor its silence: it is woken for what it must see at once.
+#[tokio::test]
+async fn a_publisher_that_is_not_read_yet_can_be_kicked_and_taken_over() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let any = "127.0.0.1:0".parse().unwrap();
+    let mut settings = Settings::listening_on(any, any, any);
+    for vhost in &mut settings.config.vhosts {
+        let publish = &mut vhost.publish;
+        (publish.mr, publish.mr_latency) = (Some(true), HOUR);
+        (publish.firstpkt_timeout, publish.normal_timeout) = (2 * HOUR, 2 * HOUR);
+    }
+    let server = Server::start(settings).unwrap();
+    let begin = async |id: &str| {
+        let (mut client, ours) = duplex(1 << 20);
+        let (id, address) = (id.to_owned(), "127.0.0.1:1".parse().unwrap());
+        let peer = Peer { id, address, shard: Shard::here() };
+        let reads = Arc::new(AtomicUsize::new(0));
+        let ours = Counted { pipe: ours, reads: reads.clone() };
+        let serving = tokio::spawn(serve(ours, peer, Span::none(), server.shared().clone()));
+        publish(&mut client, "rtmp://localhost/live/a").await;
+        // What is read now begins the window, and what comes then waits.
+        for _ in 0..2 {
+            client.write_all(&[2, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            for _ in 0..100 {
+                yield_now().await;
+            }
+        }
+        let before = reads.load(Relaxed);
+        client.write_all(&[2, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0]).await.unwrap();
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        assert_eq!(reads.load(Relaxed), before, "it is read");
+        (client, serving)
+    };
+    let ends = async |serving: JoinHandle<()>| {
+        timeout(Duration::from_secs(20), serving).await.expect("it ends").unwrap();
+    };
+    let (_client, kicked) = begin("kicked").await;
+    server.shared().clients.find("kicked").unwrap().kick();
+    ends(kicked).await;
+    let (_client, old) = begin("old").await;
+    let (_client, new) = begin("new").await;
+    ends(old).await;
+    server.shared().clients.find("new").unwrap().kick();
+    ends(new).await;
+    server.shutdown().await;
 }
 
 #[tokio::test]

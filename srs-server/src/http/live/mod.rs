@@ -253,6 +253,10 @@ fn any_live(
     Some(stream.key.clone())
 }
 
+/// Bytes of a player.
+#[cfg(test)]
+pub(super) const PLAYER_SIZE: usize = size_of::<Player<Flv>>();
+
 /// A body of no bytes that doesn't say so: the length of a live stream isn't known.
 struct UnknownLength;
 
