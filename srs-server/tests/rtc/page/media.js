@@ -186,13 +186,13 @@ class Session {
     return report.get(transport.selectedCandidatePairId)?.availableOutgoingBitrate;
   }
 
-  /** The pair of candidates in use: protocol, and the server's address. */
+  /** The way in use: protocol and the server's address, and what is known of the transport. */
   async path() {
     const report = await this.peer.getStats();
     const [transport] = [...report.values()].filter((one) => one.type === "transport");
     const pair = report.get(transport.selectedCandidatePairId);
     const remote = report.get(pair.remoteCandidateId);
-    return { protocol: remote.protocol, port: remote.port, state: transport.dtlsState, ...transport };
+    return { ...transport, protocol: remote.protocol, address: remote.address };
   }
 
   close() {
@@ -285,6 +285,8 @@ export async function measure(publisher, viewer, seconds) {
   };
   if (viewer.frames.length === 0 && viewer.peer.getTransceivers().some((one) => one.receiver.track.kind === "video")) {
     await viewer.more(1);
+    // What was sent while it joined is behind it then.
+    await sleep(500);
   }
   const before = await look();
   await sleep(1000 * seconds);
