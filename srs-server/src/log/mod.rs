@@ -64,8 +64,8 @@ impl Log {
     pub fn start(&self, config: &Config) {
         let asked = std::env::var("RUST_LOG").ok().filter(|asked| !asked.trim().is_empty());
         let filter = asked
-            .and_then(|asked| EnvFilter::try_new(asked).ok())
-            .unwrap_or_else(|| EnvFilter::new(levels(config)));
+            .and_then(|asked| EnvFilter::try_new(format!("{QUIET},{asked}")).ok())
+            .unwrap_or_else(|| EnvFilter::new(format!("{QUIET},{}", levels(config))));
         let clock = match config.utc_time {
             true => Clock::Utc(ChronoUtc::new("%Y-%m-%dT%H:%M:%S%.6fZ".to_owned())),
             false => Clock::Local(ChronoLocal::new("%Y-%m-%dT%H:%M:%S%.6f%:z".to_owned())),
@@ -130,6 +130,10 @@ impl Write for Log {
         Ok(())
     }
 }
+
+/// The DTLS library warns of every extension of a handshake that it doesn't know, and browsers offer
+/// several; why a handshake fails is told by the server itself.
+const QUIET: &str = "dtls=error";
 
 /// The levels that are asked for, in SRS's words or in everybody's. SRS's own `trace` is what all
 /// users should see, and `info` and `verbose` are more. What libraries have to say is of use only

@@ -77,7 +77,8 @@ pub async fn begin(
     request: SessionRequest,
 ) -> Result<Begun, RtcError> {
     let client = shared.new_id();
-    let span = info_span!("conn", id = %client);
+    // It outlives the connection of the request that begins it.
+    let span = info_span!(parent: None, "conn", id = %client);
     Beginning::begin(shared, rtc, request, client).instrument(span).await
 }
 

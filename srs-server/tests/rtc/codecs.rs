@@ -39,6 +39,8 @@ pub(crate) fn check_flow(seen: &Value) {
     assert_eq!(seen["video"]["packetsLost"], 0, "{seen:#}");
     assert_eq!(seen["damaged"], 0, "{seen:#}");
     assert_eq!(seen["backward"], 0, "{seen:#}");
+    // Where nothing is reported of what arrives, a browser stays at what it begins with.
+    assert!((number("estimate") - 300_000.0).abs() > 1.0, "{seen:#}");
     // A number may be missing for each frame that was drawn and never sent.
     let unsent = number("everDrawn") - number("everSent");
     let unseen = number("everGot") - number("seen");
@@ -49,12 +51,17 @@ pub(crate) fn check_flow(seen: &Value) {
 pub(crate) fn tell(what: &str, seen: &Value) {
     let ms = |name: &str| seen[name].as_f64().unwrap_or(f64::NAN);
     eprintln!(
-        "{what}: {} of {} frames decoded, glass to glass {:.0} ms (99 of 100: {:.0}), longest pause {:.0} ms",
+        "{what}: {} of {} frames decoded, glass to glass {:.0} ms (99 of 100: {:.0}), \
+         longest pause {:.0} ms, the way carries {:.0} kbit/s, {} packets came again, \
+         {} keyframes wanted",
         seen["got"],
         seen["sent"],
         ms("delay"),
         ms("delay99"),
         ms("freeze"),
+        ms("estimate") / 1000.0,
+        seen["video"]["retransmittedPacketsReceived"].as_u64().unwrap_or(0),
+        seen["video"]["pliCount"],
     );
 }
 

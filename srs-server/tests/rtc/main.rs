@@ -6,6 +6,7 @@ mod support;
 
 mod browser;
 mod codecs;
+mod dialects;
 mod other_stacks;
 mod pages;
 mod paths;

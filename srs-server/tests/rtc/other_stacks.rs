@@ -101,8 +101,8 @@ fn aiortc_publishes_and_plays_h264() {
 }
 
 /// What a browser sees of a stream in some seconds, its sound included.
-fn browser_plays(server: &TestServer, seconds: u32) -> Value {
-    Browser::start().run(format!(
+fn browser_plays(browser: &Browser, server: &TestServer, seconds: u32) -> Value {
+    browser.run(format!(
         "{}
         const viewer = new Viewer();
         await viewer.begin(whep);
@@ -121,8 +121,9 @@ fn browser_plays(server: &TestServer, seconds: u32) -> Value {
 #[test]
 fn browser_plays_what_aiortc_publishes() {
     let server = server();
+    let browser = Browser::start();
     let publisher = Aiortc::start(&["--publish", &whip(&server), "--seconds", "120"]);
-    let seen = browser_plays(&server, 4);
+    let seen = browser_plays(&browser, &server, 4);
     eprintln!("aiortc to Chromium: {} frames in 4 s", seen["got"]);
     assert!(seen["got"].as_u64() > Some(60), "{seen:#}");
     assert!(seen["numbered"].as_u64() > Some(60), "{seen:#}");
@@ -160,6 +161,7 @@ impl Drop for Encoder {
 #[test]
 fn browser_and_aiortc_play_what_ffmpeg_publishes() {
     let server = server();
+    let browser = Browser::start();
     let mut ffmpeg = Version::Current.command();
     ffmpeg.args(["-v", "warning", "-re", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25"]);
     ffmpeg.args(["-f", "lavfi", "-i", "sine=frequency=1000:sample_rate=48000"]);
@@ -168,7 +170,7 @@ fn browser_and_aiortc_play_what_ffmpeg_publishes() {
     ffmpeg.args(["-f", "whip", &whip(&server)]).stdin(Stdio::null());
     let encoder = Encoder(ffmpeg.spawn().unwrap());
     server.wait_for_client("s", "rtc-publish");
-    let seen = browser_plays(&server, 4);
+    let seen = browser_plays(&browser, &server, 4);
     eprintln!("ffmpeg to Chromium: {} frames of 100", seen["got"]);
     assert_eq!(seen["video"]["codec"], "video/H264", "{seen:#}");
     assert!(seen["got"].as_u64() > Some(75), "{seen:#}");

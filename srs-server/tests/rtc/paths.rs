@@ -6,23 +6,27 @@ use super::{
     Browser,
     codecs::{check_flow, tell},
     relay::Relay,
-    stream,
+    server, stream,
 };
 use crate::support::{TestServer, free_ports};
 
 /// Publishes and plays for some seconds.
-fn measured(server: &TestServer, codec: &str, seconds: u32) -> Value {
+fn measured(server: &TestServer, seconds: u32) -> Value {
+    measured_at(&stream(server, "path"), seconds)
+}
+
+/// The same of a stream at these addresses.
+fn measured_at(stream: &str, seconds: u32) -> Value {
     Browser::start().run(format!(
-        "{}
-        const publisher = new Publisher(new Source(), {{ codec: '{codec}' }});
+        "{stream}
+        const publisher = new Publisher(new Source(), {{ codec: 'VP8' }});
         await publisher.begin(whip);
         await publisher.connected();
         const viewer = new Viewer();
         await viewer.begin(whep);
         await viewer.connected();
         const seen = await measure(publisher, viewer, {seconds});
-        return {{ ...seen, ways: [await publisher.path(), await viewer.path()] }};",
-        stream(server, "path")
+        return {{ ...seen, ways: [await publisher.path(), await viewer.path()] }};"
     ))
 }
 
@@ -35,10 +39,21 @@ fn tcp_alone_carries_a_stream() {
         }
         vhost __defaultVhost__ { rtc { enabled on; } }",
     );
-    let seen = measured(&server, "VP8", 5);
+    let seen = measured(&server, 5);
     assert_eq!(seen["ways"][0]["protocol"], "tcp", "{seen:#}");
     assert_eq!(seen["ways"][1]["protocol"], "tcp", "{seen:#}");
     tell("TCP", &seen);
+    check_flow(&seen);
+}
+
+#[test]
+fn version_six_of_ip_carries_a_stream() {
+    let server = server();
+    let seen = measured_at(&stream(&server, "path").replace("127.0.0.1", "[::1]"), 3);
+    for way in 0..2 {
+        assert_eq!(seen["ways"][way]["address"], "::1", "{seen:#}");
+    }
+    tell("IPv6", &seen);
     check_flow(&seen);
 }
 
@@ -60,7 +75,7 @@ fn relayed(loss: u32, delay_ms: u64) -> (TestServer, Relay) {
 #[test]
 fn stream_survives_the_loss_of_one_packet_in_twenty() {
     let (server, relay) = relayed(5, 50);
-    let seen = measured(&server, "VP8", 12);
+    let seen = measured(&server, 10);
     let (passed, lost) = relay.counts();
     tell(&format!("{lost} of {passed} packets lost"), &seen);
     assert!(lost > 20, "the relay loses nothing: {lost} of {passed}");
@@ -73,7 +88,7 @@ fn stream_survives_the_loss_of_one_packet_in_twenty() {
 #[test]
 fn stream_goes_on_when_one_packet_in_seven_is_lost() {
     let (server, relay) = relayed(15, 50);
-    let seen = measured(&server, "VP8", 12);
+    let seen = measured(&server, 10);
     let (passed, lost) = relay.counts();
     tell(&format!("{lost} of {passed} packets lost"), &seen);
     assert!(lost > 60, "the relay loses nothing: {lost} of {passed}");

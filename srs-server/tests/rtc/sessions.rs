@@ -100,6 +100,83 @@ fn reloaded_page_publishes_again_at_once() {
 }
 
 #[test]
+fn publisher_that_crashed_returns_where_a_second_is_refused() {
+    let server = TestServer::configured(
+        "rtc_server { enabled on; listen 0; candidate 127.0.0.1; }
+        vhost __defaultVhost__ { rtc { enabled on; } }",
+    );
+    let browser = Browser::start();
+    let streams = stream(&server, "crash");
+    browser.run(format!("{streams}{PUBLISH}"));
+    let busy = browser.run(format!(
+        "{streams}
+        try {{
+            await new Publisher(kept.source).begin(whip);
+        }} catch (error) {{
+            return error.message;
+        }}"
+    ));
+    assert!(busy.as_str().is_some_and(|text| text.starts_with("409: ")), "{busy}");
+    // It says goodbye to nobody, and its old session is only silent.
+    drop(browser);
+    let browser = Browser::start();
+    let seen = browser.run(format!(
+        "{streams}
+        kept.source = new Source();
+        await until('place', async () => {{
+            try {{
+                {PUBLISH}
+                return true;
+            }} catch (error) {{
+                if (!error.message.startsWith('409: ')) throw error;
+            }}
+        }}, 15000);
+        {PLAY}
+        await kept.viewer.more(30);
+        return summary(kept.publisher, kept.viewer);"
+    ));
+    assert_eq!(seen["damaged"], 0, "{seen:#}");
+    wait_for_clients(&server, "crash", 1, 1);
+}
+
+#[test]
+fn viewers_get_what_they_ask_for() {
+    let server = server();
+    let browser = Browser::start();
+    let seen = browser.run(format!(
+        "{}{PUBLISH}
+        await sleep(2000);
+        const wishes = [{{}}, {{ video: false }}, {{ audio: false }}];
+        const viewers = await Promise.all(wishes.map(async (wish) => {{
+            const viewer = new Viewer(wish);
+            const begun = performance.now();
+            await viewer.begin(whep);
+            await viewer.connected();
+            if (wish.video ?? true) await viewer.more(1);
+            viewer.join = performance.now() - begun;
+            return viewer;
+        }}));
+        await sleep(3000);
+        return Promise.all(viewers.map(async (viewer) => ({{
+            join: viewer.join,
+            frames: viewer.frames.length,
+            energy: (await viewer.flow('inbound-rtp', 'audio'))?.totalAudioEnergy ?? null,
+        }})));",
+        stream(&server, "wishes")
+    ));
+    eprintln!("first picture after {:.0} ms", seen[0]["join"].as_f64().unwrap());
+    for place in [0, 2] {
+        assert!(seen[place]["frames"].as_u64() > Some(40), "{seen:#}");
+    }
+    for place in [0, 1] {
+        assert!(seen[place]["energy"].as_f64() > Some(0.0), "{seen:#}");
+    }
+    assert_eq!(seen[1]["frames"], 0, "{seen:#}");
+    assert!(seen[2]["energy"].is_null(), "{seen:#}");
+    wait_for_clients(&server, "wishes", 1, 3);
+}
+
+#[test]
 fn both_sides_begin_ice_anew() {
     let server = server();
     let browser = Browser::start();

@@ -10,6 +10,7 @@ import json
 import math
 import struct
 import time
+import urllib.parse
 import urllib.request
 
 import av

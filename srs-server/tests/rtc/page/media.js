@@ -22,20 +22,21 @@ export async function until(what, ready, limit = 20_000) {
 
 /** A picture with a counter and a clock, and a tone. */
 export class Source {
-  constructor({ video = true, audio = true, hertz = 1000 } = {}) {
+  constructor({ video = true, audio = true, hertz = 1000, scale = 1 } = {}) {
     /** When each frame was drawn, by its number. */
     this.drawn = new Map();
     this.count = 0;
     this.stream = new MediaStream();
-    if (video) this.#picture();
+    if (video) this.#picture(scale);
     if (audio) this.#tone(hertz);
   }
 
-  #picture() {
-    const canvas = Object.assign(document.createElement("canvas"), { width: WIDTH, height: HEIGHT });
+  #picture(scale) {
+    const size = { width: scale * WIDTH, height: scale * HEIGHT };
+    const canvas = Object.assign(document.createElement("canvas"), size);
     document.body.append(canvas);
-    this.canvas = canvas;
     this.context = canvas.getContext("2d", { willReadFrequently: true });
+    this.context.scale(scale, scale);
     const [track] = canvas.captureStream(0).getVideoTracks();
     this.stream.addTrack(track);
     this.timer = setInterval(() => {
@@ -118,6 +119,17 @@ class Session {
     await this.peer.setRemoteDescription({ type: "answer", sdp: text });
   }
 
+  /** Begins as SRS's own players do: by JSON. */
+  async beginAsSrs(api, streamurl) {
+    await this.peer.setLocalDescription();
+    const body = JSON.stringify({ api, streamurl, sdp: this.peer.localDescription.sdp });
+    const response = await fetch(api, { method: "POST", body });
+    const answer = await response.json();
+    if (answer.code !== 0) throw new Error(JSON.stringify(answer));
+    await this.peer.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    return answer.sessionid;
+  }
+
   connected(limit) {
     return until("connection", () => this.peer.connectionState === "connected", limit);
   }
@@ -167,13 +179,20 @@ class Session {
     return one && { ...one, codec: report.get(one.codecId)?.mimeType };
   }
 
-  /** The pair of candidates in use: protocol, and the server's address. */
+  /** What the sender takes the way to the server to carry, in bits a second. */
+  async estimate() {
+    const report = await this.peer.getStats();
+    const [transport] = [...report.values()].filter((one) => one.type === "transport");
+    return report.get(transport.selectedCandidatePairId)?.availableOutgoingBitrate;
+  }
+
+  /** The way in use: protocol and the server's address, and what is known of the transport. */
   async path() {
     const report = await this.peer.getStats();
     const [transport] = [...report.values()].filter((one) => one.type === "transport");
     const pair = report.get(transport.selectedCandidatePairId);
     const remote = report.get(pair.remoteCandidateId);
-    return { protocol: remote.protocol, port: remote.port, state: transport.dtlsState, ...transport };
+    return { ...transport, protocol: remote.protocol, address: remote.address };
   }
 
   close() {
@@ -182,11 +201,12 @@ class Session {
 }
 
 export class Publisher extends Session {
-  constructor(source, { codec } = {}) {
+  constructor(source, { codec, encodings } = {}) {
     super();
     this.source = source;
     for (const track of source.stream.getTracks()) {
       const init = { direction: "sendonly", streams: [source.stream] };
+      if (track.kind === "video" && encodings) init.sendEncodings = encodings;
       const transceiver = this.peer.addTransceiver(track, init);
       if (track.kind === "video" && codec) {
         const { codecs } = RTCRtpSender.getCapabilities("video");
@@ -265,6 +285,8 @@ export async function measure(publisher, viewer, seconds) {
   };
   if (viewer.frames.length === 0 && viewer.peer.getTransceivers().some((one) => one.receiver.track.kind === "video")) {
     await viewer.more(1);
+    // What was sent while it joined is behind it then.
+    await sleep(500);
   }
   const before = await look();
   await sleep(1000 * seconds);
@@ -281,6 +303,7 @@ export async function measure(publisher, viewer, seconds) {
     video: await viewer.flow("inbound-rtp", "video"),
     audio: await viewer.flow("inbound-rtp", "audio"),
     out: await publisher.flow("outbound-rtp", "video"),
+    estimate: await publisher.estimate(),
     hertz: viewer.analyser ? viewer.hertz() : null,
   };
 }
