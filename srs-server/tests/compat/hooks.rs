@@ -255,8 +255,9 @@ fn a_hook_server_that_hangs_is_a_no_and_delays_nobody_else() {
     let slow_url = server.rtmp_url("a?vhost=slow");
     let mut slow = Ffmpeg::publish_forever(&clip(Clip::Avc), &slow_url);
     hooks.wait_for_action("on_publish");
-    for _ in 0..20 {
-        RtmpClient::publish(&server.rtmp_url("b"));
+    for number in 0..20 {
+        // Each a stream of its own: that one has left is seen a little later.
+        RtmpClient::publish(&server.rtmp_url(&format!("b{number}")));
     }
     assert_eq!(hooks.calls().len(), 21);
     assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
