@@ -16,11 +16,8 @@ need rtmpdump rtmpdump
 [ -x /usr/sbin/nginx ] || need nginx nginx-light
 need gst-launch-1.0 gstreamer1.0-tools
 need python3 python3
-<<<<<<< HEAD
 need valgrind valgrind
-=======
 need chromium chromium
->>>>>>> d5701e6 (Hold WebRTC against real clients: a browser, aiortc and ffmpeg publish and play, over good ways and bad ones)
 module() { # PACKAGE, for what is no command
     dpkg -s "$1" >/dev/null 2>&1 || packages+=("$1")
 }
