@@ -66,7 +66,9 @@ fn publishers_have_streams_of_their_own() {
     let (sent, code) = summary(publishers);
     assert_eq!(code, Some(0), "{sent}");
     assert_eq!(sent["started"], 3);
-    assert_eq!(sent["messages"]["min"], sent["messages"]["max"]);
+    // They begin one after the other, and end together.
+    let count = |which| sent["messages"][which].as_u64().unwrap();
+    assert!(count("min") > 200 && count("max") - count("min") <= 5, "{sent}");
 }
 
 #[test]
