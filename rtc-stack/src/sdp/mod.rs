@@ -1,7 +1,7 @@
 //! Session descriptions: offers read, answers made, and what was agreed (RFC 8866, RFC 3264, RFC 9429).
 //!
 //! [`Offer::parse`] reads what a browser or an encoder sends, [`Offer::answer_publish`] and [`Offer::answer_play`] make
-//! the answer and say what it comes to. [`Offer::build`] and [`Answer::parse`] are for the other side, and
+//! the answer and say what it comes to. [`OfferBuilder::build`] and [`Answer::parse`] are for the other side, and
 //! [`IceFragment`] is for what follows by `PATCH` (RFC 8840, RFC 9725).
 //!
 //! The lines are read by a small reader of our own. Crate `sdp` 0.17 refuses descriptions that encoders send (a

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -65,18 +64,6 @@ impl ClientKind {
     }
 }
 
-/// What a client's connection is ended by.
-pub trait Close: fmt::Debug + Send + Sync {
-    /// Ends it, soon.
-    fn close(&self);
-}
-
-impl Close for Link {
-    fn close(&self) {
-        self.kick();
-    }
-}
-
 /// How a client presented itself.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -108,7 +95,6 @@ pub struct Client {
     before: (u64, u64),
     /// What of its bytes the meters have.
     metered: Mutex<(u64, u64)>,
-    close: Arc<dyn Close>,
     rates: Mutex<Rates>,
 }
 
@@ -150,7 +136,7 @@ impl Client {
 
     /// Closes the client's connection.
     pub fn kick(&self) {
-        self.close.close();
+        self.link.kick();
     }
 
     /// What its connection's lines in the log have in common.
@@ -234,7 +220,6 @@ impl Clients {
         identity: Identity,
         stream: Arc<LiveStream>,
         link: Arc<Link>,
-        close: Arc<dyn Close>,
         now: Instant,
     ) -> ClientGuard {
         stream.joined();
@@ -246,7 +231,6 @@ impl Clients {
             before: (link.received(), link.sent()),
             link,
             metered: Mutex::default(),
-            close,
             rates: Mutex::new(Rates {
                 received: Rate::new(now),
                 sent: Rate::new(now),
@@ -399,7 +383,7 @@ mod tests {
                 swf_url: String::new(),
             };
             let stream = streams.open(&key, &vhost, now, || name.to_owned());
-            clients.join(identity, stream, link.clone(), link.clone(), now)
+            clients.join(identity, stream, link.clone(), now)
         };
         let publisher = join("a", ClientKind::FmlePublish);
         let player = join("b", ClientKind::RtmpPlay);
@@ -458,7 +442,7 @@ mod tests {
                 swf_url: String::new(),
             };
             let link = socket.link().clone();
-            let client = clients.join(identity, stream.clone(), link.clone(), link, now);
+            let client = clients.join(identity, stream.clone(), link, now);
             socket.write_all(&[0; 1000]).await.unwrap();
             clients.refresh();
             clients.sample(now);

@@ -9,7 +9,7 @@ mod streams;
 mod vhosts;
 
 pub use access::{AccessError, check_access};
-pub use clients::{Client, ClientGuard, ClientKind, Clients, Close, Identity};
+pub use clients::{Client, ClientGuard, ClientKind, Clients, Identity};
 pub use feed::Feed;
 pub use meter::Meter;
 pub use rate::Rate;

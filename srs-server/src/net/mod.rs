@@ -17,5 +17,5 @@ pub use listen::{BindError, Bound, BoundUdp, bind, bind_udp, prepare};
 pub use messages::{Written, poll_write_messages};
 pub use pace::{PacedReads, ReadPace, ReadWindow};
 pub use residence::{BOUNDS, Residence, Sum, Way};
-pub use shard::{Shard, Shards};
+pub use shard::{Load, Shard, Shards};
 pub use transport::Transport;

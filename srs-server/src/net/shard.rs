@@ -41,13 +41,20 @@ pub struct Shard {
     pub group: WakeGroup,
     /// How long messages stay before they are written here.
     pub residence: Arc<Residence>,
-    /// How many WebRTC sessions are owned here.
-    pub sessions: Arc<AtomicUsize>,
+    /// How much is owned here.
+    pub load: Arc<Load>,
     /// How often its publishers are read.
     pub reads: Arc<ReadPace>,
     /// Takes what is to be begun there.
     jobs: mpsc::UnboundedSender<Job>,
-    connections: Arc<AtomicUsize>,
+}
+
+/// How much a shard owns.
+#[derive(Debug, Default)]
+pub struct Load {
+    connections: AtomicUsize,
+    /// WebRTC sessions.
+    pub sessions: AtomicUsize,
 }
 
 /// All shards. Dropping it closes their connections and ends their threads.
@@ -89,13 +96,15 @@ impl Shards {
     pub fn least_loaded(&self) -> &Shard {
         self.shards
             .iter()
-            .min_by_key(|shard| shard.connections.load(Relaxed) + shard.sessions.load(Relaxed))
+            .min_by_key(|shard| {
+                shard.load.connections.load(Relaxed) + shard.load.sessions.load(Relaxed)
+            })
             .unwrap_or(&self.shards[0])
     }
 
     /// How many connections there are, those without media aside.
     pub fn connections(&self) -> usize {
-        self.shards.iter().map(|shard| shard.connections.load(Relaxed)).sum()
+        self.shards.iter().map(|shard| shard.load.connections.load(Relaxed)).sum()
     }
 
     /// What each shard counts of the time that messages stay.
@@ -127,11 +136,10 @@ impl Shard {
         Self {
             group: WakeGroup::new(),
             residence: Arc::default(),
-            sessions: Arc::default(),
+            load: Arc::default(),
             reads: Arc::new(ReadPace::new(Instant::now())),
             // Nothing is ever begun by it.
             jobs: mpsc::unbounded_channel().0,
-            connections: Arc::default(),
         }
     }
 
@@ -161,10 +169,9 @@ impl Shard {
         let shard = Self {
             group: group.clone(),
             residence: Arc::default(),
-            sessions: Arc::default(),
+            load: Arc::default(),
             reads: reads.clone(),
             jobs,
-            connections: Arc::default(),
         };
         let thread = thread::Builder::new().name(name).spawn(move || {
             runtime.block_on(async {
@@ -199,14 +206,14 @@ impl Shard {
     where
         C: Future<Output = ()> + Send + 'static,
     {
-        struct Leave(Arc<AtomicUsize>);
+        struct Leave(Arc<Load>);
         impl Drop for Leave {
             fn drop(&mut self) {
-                self.0.fetch_sub(1, Relaxed);
+                self.0.connections.fetch_sub(1, Relaxed);
             }
         }
-        self.connections.fetch_add(1, Relaxed);
-        let leave = Leave(self.connections.clone());
+        self.load.connections.fetch_add(1, Relaxed);
+        let leave = Leave(self.load.clone());
         let job = move || {
             // A connection that can't even begin must not take the shard with it.
             let Ok(Some(connection)) = catch_unwind(AssertUnwindSafe(begin)) else { return };
@@ -301,7 +308,7 @@ mod tests {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         shards.least_loaded().spawn(|| Some(async { sender.send(()).unwrap() }));
         receiver.await.unwrap();
-        while shards.least_loaded().connections.load(Relaxed) > 0 {
+        while shards.least_loaded().load.connections.load(Relaxed) > 0 {
             tokio::task::yield_now().await;
         }
     }

@@ -4,6 +4,7 @@ use std::{
     fmt::Write,
     net::IpAddr,
     sync::{Arc, Weak},
+    task::{Context, Wake},
 };
 
 use rtc_stack::{
@@ -23,9 +24,9 @@ use super::{
 };
 use crate::{
     hooks::{ConnectionFacts, HookSession, StreamFacts, Told},
-    live::{Claim, ClientGuard, ClientKind, Close, Identity, LiveStream, Vhost, check_access},
+    live::{Claim, ClientGuard, ClientKind, Identity, LiveStream, Vhost, check_access},
     media::{AudioInfo, VideoInfo},
-    net::Link,
+    net::{Attendant, Link},
     server::Shared,
 };
 
@@ -140,12 +141,8 @@ impl<'a> Beginning<'a> {
             Role::Play => beginning.may_play().map(|()| None)?,
         };
         let (hooks, told) = beginning.ask().await?;
-        let session = beginning.join(taking, negotiated, local, |publisher, client| Held {
-            publisher,
-            client,
-            _told: told,
-            _hooks: hooks,
-            _place: place,
+        let session = beginning.join(taking, negotiated, local, |publisher, client, kick| {
+            Held { publisher, client, _kick: kick, _told: told, _hooks: hooks, _place: place }
         })?;
         Ok(session)
     }
@@ -234,7 +231,7 @@ impl<'a> Beginning<'a> {
         taking: Option<Taking>,
         negotiated: Negotiated,
         local: Credentials,
-        hold: impl FnOnce(Option<Publisher>, ClientGuard) -> Held,
+        hold: impl FnOnce(Option<Publisher>, ClientGuard, Attendant) -> Held,
     ) -> Result<Begun, RtcError> {
         let (shared, key) = (self.shared, self.stream.key.clone());
         let now = Instant::now().into_std();
@@ -253,7 +250,8 @@ impl<'a> Beginning<'a> {
             None => None,
         };
         let is_publisher = publisher.is_some();
-        let client = self.client_guard(&token, now);
+        let kick = self.kick(&token);
+        let client = self.client_guard(now);
         if is_publisher {
             let idle = self.request.vhost.settings.publish.kickoff_for_idle;
             self.stream.published_by(&client.identity, idle);
@@ -274,7 +272,8 @@ impl<'a> Beginning<'a> {
             span: tracing::Span::current(),
             since: now,
         };
-        let session = Arc::new(Session::new(facts, local, negotiated, hold(publisher, client)));
+        let session =
+            Arc::new(Session::new(facts, local, negotiated, hold(publisher, client, kick)));
         let inserted = self.rtc.lock().insert(&session);
         if let Some(before) = before.filter(|_| is_publisher) {
             self.rtc.end(shared, &before, EndReason::TakenOver);
@@ -288,7 +287,7 @@ impl<'a> Beginning<'a> {
     }
 
     /// Makes it a client of the API.
-    fn client_guard(&self, token: &str, now: std::time::Instant) -> ClientGuard {
+    fn client_guard(&self, now: std::time::Instant) -> ClientGuard {
         let request = &self.request;
         let identity = Identity {
             id: self.client.clone(),
@@ -301,9 +300,16 @@ impl<'a> Beginning<'a> {
             page_url: request.page_url.clone(),
             swf_url: String::new(),
         };
+        self.shared.clients.join(identity, self.stream.clone(), self.link.clone(), now)
+    }
+
+    /// Has who closes the client's connection end the session, as long as this is kept.
+    fn kick(&self, token: &str) -> Attendant {
         let kick = Kick { shared: Arc::downgrade(self.shared), token: token.to_owned() };
-        let (stream, link) = (self.stream.clone(), self.link.clone());
-        self.shared.clients.join(identity, stream, link, Arc::new(kick), now)
+        let mut attendant = Attendant::new(self.link.clone());
+        // Nobody knows the link yet, and so nobody has closed it.
+        let _ = attendant.poll_kicked(&mut Context::from_waker(&Arc::new(kick).into()));
+        attendant
     }
 }
 
@@ -320,20 +326,14 @@ struct Kick {
     token: String,
 }
 
-impl Close for Kick {
-    fn close(&self) {
+impl Wake for Kick {
+    fn wake(self: Arc<Self>) {
         if let Some(shared) = self.shared.upgrade()
             && let Some(rtc) = &shared.rtc
             && let Some(session) = rtc.of_token(&self.token)
         {
             rtc.end(&shared, &session, EndReason::Kicked);
         }
-    }
-}
-
-impl std::fmt::Debug for Kick {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Kick")
     }
 }
 

@@ -18,7 +18,7 @@ use super::{EndReason, RtcError, WorkerId};
 use crate::{
     hooks::{HookSession, Told},
     live::{ClientGuard, LiveStream, Vhost},
-    net::Link,
+    net::{Attendant, Link},
     server::ConnectionPlace,
 };
 
@@ -96,6 +96,7 @@ enum Place {
 pub(super) struct Held {
     pub(super) publisher: Option<Publisher>,
     pub(super) client: ClientGuard,
+    pub(super) _kick: Attendant,
     pub(super) _told: Told,
     pub(super) _hooks: HookSession,
     pub(super) _place: ConnectionPlace,

@@ -526,7 +526,6 @@ impl<S: Transport> Connection<S> {
             },
             stream,
             self.socket.link().clone(),
-            self.socket.link().clone(),
             Instant::now().into_std(),
         );
         // The stream may have come to be before a reload.

@@ -228,7 +228,6 @@ impl Asked {
             },
             stream,
             connection.link.clone(),
-            connection.link.clone(),
             Instant::now().into_std(),
         )
     }

@@ -141,7 +141,7 @@ impl Core {
                 let waker = self.bell.waker(Call::Peer(id));
                 self.by_client.insert(session.client().to_owned(), id);
                 self.peers.insert(id, Peer::new(session, adopted.negotiated, waker));
-                self.shard.sessions.fetch_add(1, Relaxed);
+                self.shard.load.sessions.fetch_add(1, Relaxed);
                 self.begin_handshake(id, dtls_role);
             }
             Err(error) => self.rtc.end(&self.shared, &session, failed(error)),

@@ -19,7 +19,7 @@ mod udp;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -50,7 +50,7 @@ pub use self::{
     start::{Workers, WorkersError},
 };
 use crate::{
-    net::{Shard, Way},
+    net::{Load, Shard, Way},
     rtc::{EndReason, Inbox, Role, Rtc},
     server::Shared,
 };
@@ -81,8 +81,8 @@ enum Command {
 struct Colleague {
     pub(super) inbox: Arc<Inbox>,
     pub(super) commands: mpsc::Sender<Command>,
-    /// How many sessions it has.
-    pub(super) sessions: Arc<AtomicUsize>,
+    /// How much its shard owns.
+    pub(super) load: Arc<Load>,
 }
 
 /// A shard's worker.

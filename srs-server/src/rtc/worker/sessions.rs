@@ -147,7 +147,7 @@ impl Core {
     /// Forgets a peer that the SFU has no more.
     fn forget(&mut self, id: PeerId) -> Option<Peer> {
         let peer = self.peers.remove(&id)?;
-        self.shard.sessions.fetch_sub(1, Relaxed);
+        self.shard.load.sessions.fetch_sub(1, Relaxed);
         self.by_client.remove(peer.session.client());
         if let Media::Plays(stream) = peer.media {
             self.fan_out.leave(&mut self.sfu, stream);

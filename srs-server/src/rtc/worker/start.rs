@@ -96,7 +96,7 @@ impl Workers {
             .map(|shard| {
                 let (commands, receiver) = mpsc::channel(COMMANDS);
                 receivers.push(receiver);
-                Colleague { inbox: rtc.worker(), commands, sessions: shard.sessions.clone() }
+                Colleague { inbox: rtc.worker(), commands, load: shard.load.clone() }
             })
             .collect();
         let mut sockets: Vec<_> = udp.into_iter().map(|bound| bound.sockets.into_iter()).collect();
@@ -161,7 +161,7 @@ impl Plan {
             let why = failed("an error of the server");
             self.rtc.end_of(&self.shared, self.own.inbox.id(), &why);
             self.own.inbox.take();
-            self.shard.sessions.store(0, std::sync::atomic::Ordering::Relaxed);
+            self.shard.load.sessions.store(0, std::sync::atomic::Ordering::Relaxed);
         }
     }
 

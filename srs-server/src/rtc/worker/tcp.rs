@@ -110,7 +110,7 @@ async fn greet<'a>(
     if !is_authentic(&session, &flow, &first) {
         return None;
     }
-    let idlest = colleagues.iter().min_by_key(|colleague| colleague.sessions.load(Relaxed))?;
+    let idlest = colleagues.iter().min_by_key(|colleague| colleague.load.sessions.load(Relaxed))?;
     let (colleague, adopted) = match rtc.adopt(&session, &idlest.inbox) {
         Ok(adopted) => (idlest, Some(adopted)),
         Err(NotAdopted::Owned(owner)) => (colleagues.get(owner.0)?, None),
