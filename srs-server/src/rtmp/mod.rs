@@ -133,7 +133,8 @@ mod tests {
             size_of::<super::play::Playing>(),
             size_of::<crate::live::Client>(),
         ];
-        assert!(sizes.iter().sum::<usize>() <= 1_984, "{sizes:?}");
+        // 8 of them are of tokio's socket, where other crates have tokio know several schedulers.
+        assert!(sizes.iter().sum::<usize>() <= 1_992, "{sizes:?}");
     }
 
     /// What a publisher has beside a connection; its stream is the hub's.
