@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use rtc_stack::rtcp::{Packets, ReportBlock, Writer};
-use rtc_stack::rtp::{Fields, History, NackList, ReceiveStatistics, RtpPacket, TwccRecorder};
+use rtc_stack::rtp::{Fields, NackList, ReceiveStatistics, RtpPacket, TwccRecorder};
 use rtc_stack::srtp::{Inbound, Outbound, Profile, SessionKeys};
 use rtc_stack::{Codec, Limits, Ssrc};
 
@@ -154,7 +154,7 @@ fn parse(_: Profile, count: u64) {
 fn keep(_: Profile, count: u64) {
     let now = now();
     let limits = Limits::default();
-    let (mut history, mut missing) = (History::new(&limits), NackList::new(&limits));
+    let mut missing = NackList::new(&limits);
     let (mut statistics, mut recorder) =
         (ReceiveStatistics::new(90_000), TwccRecorder::new(&limits));
     let packets: Vec<_> = (0..2 * PACKETS).filter_map(|index| parsed(index, now)).collect();
@@ -162,9 +162,8 @@ fn keep(_: Profile, count: u64) {
         missing.receive(packet.sequence, now);
         statistics.receive(packet.sequence, packet.timestamp(), now);
         recorder.receive(packet.sequence as u16, now);
-        history.insert(packet);
     }
-    std::hint::black_box((history, missing, statistics, recorder));
+    std::hint::black_box((missing, statistics, recorder));
 }
 
 fn report(_: Profile, count: u64) {

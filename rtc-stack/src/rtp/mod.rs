@@ -2,7 +2,6 @@
 
 mod extension;
 mod header;
-mod history;
 mod keyframe;
 mod known;
 mod nack;
@@ -14,7 +13,6 @@ mod twcc;
 
 pub use extension::Extensions;
 pub use header::{Fields, Header, MIN_HEADER_LEN};
-pub use history::History;
 pub use known::{
     AbsSendTime, AudioLevel, ExtensionKind, ExtensionMap, Orientation, TransportSequence,
 };

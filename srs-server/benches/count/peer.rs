@@ -87,16 +87,4 @@ impl AsyncWrite for Peer {
     }
 }
 
-impl Transport for Peer {
-    fn set_send_buffer(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn set_nodelay(&self, _: bool) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn is_closed_by_peer(&self, _: &mut Context<'_>) -> bool {
-        false
-    }
-}
+impl Transport for Peer {}

@@ -12,22 +12,28 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A byte stream, with the socket options that change while it is open.
+/// A byte stream, with the socket options that change while it is open; one in memory has none.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Bounds the memory that the kernel keeps for bytes not yet taken by the client.
     ///
     /// # Errors
     /// The system refuses.
-    fn set_send_buffer(&self, bytes: usize) -> io::Result<()>;
+    fn set_send_buffer(&self, _bytes: usize) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Sets whether small packets go out at once (TCP_NODELAY); they do at the start.
     ///
     /// # Errors
     /// The system refuses.
-    fn set_nodelay(&self, is_on: bool) -> io::Result<()>;
+    fn set_nodelay(&self, _is_on: bool) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Whether the peer is known to send no more, even behind bytes that nobody has read.
-    fn is_closed_by_peer(&self, cx: &mut Context<'_>) -> bool;
+    fn is_closed_by_peer(&self, _cx: &mut Context<'_>) -> bool {
+        false
+    }
 }
 
 impl Transport for TcpStream {
@@ -46,16 +52,4 @@ impl Transport for TcpStream {
 }
 
 /// A pipe in memory has the bound it was made with.
-impl Transport for DuplexStream {
-    fn set_send_buffer(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn set_nodelay(&self, _: bool) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn is_closed_by_peer(&self, _: &mut Context<'_>) -> bool {
-        false
-    }
-}
+impl Transport for DuplexStream {}

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use rtc_stack::sdp::HostCandidate;
+use rtc_stack::{
+    sdp::HostCandidate,
+    transport::candidates::{CandidateSource, Family, are_private, candidates},
+};
 use srs_config::RtcServer;
 use tokio::{net::lookup_host, sync::Semaphore, time::timeout};
 use tracing::{info, warn};
@@ -88,7 +91,8 @@ impl Candidates {
             [] => warn!("rtc: no address to offer: set rtc_server.candidate"),
             texts => info!("rtc: clients are offered {}", texts.join(", ")),
         }
-        if names.is_empty() && !hosts.iter().any(|host| is_public(host.address.ip())) {
+        let addresses: Vec<IpAddr> = hosts.iter().map(|host| host.address.ip()).collect();
+        if names.is_empty() && are_private(&addresses) {
             warn!(
                 "rtc: only private addresses are offered: clients elsewhere reach none of them; \
                  set rtc_server.candidate (or SRS_RTC_SERVER_CANDIDATE) to the public address"
@@ -103,14 +107,10 @@ impl Candidates {
         let mut found: Vec<IpAddr> = own.clone().filter(|ip| !ip.is_unspecified()).collect();
         if is_asked && own.clone().any(|ip| ip.is_unspecified()) {
             let has_v6 = own.clone().any(|ip| ip.is_ipv6() && ip.is_unspecified());
-            let usable = interfaces()
-                .into_iter()
-                .filter(|ip| is_of(&server.ip_family, *ip) && (has_v6 || ip.is_ipv4()));
-            let usable: Vec<IpAddr> = usable.collect();
-            let (loopback, others): (Vec<_>, Vec<_>) =
-                usable.into_iter().partition(IpAddr::is_loopback);
-            // A machine without a network still serves itself.
-            found.extend(if others.is_empty() { loopback } else { others });
+            match candidates(&CandidateSource::Automatic, family(&server.ip_family)) {
+                Ok(usable) => found.extend(usable.iter().filter(|ip| has_v6 || ip.is_ipv4())),
+                Err(error) => warn!("rtc: the addresses of this machine aren't known: {error}"),
+            }
         }
         found.dedup();
         found.into_iter().map(|ip| (ip, None)).collect()
@@ -193,46 +193,12 @@ fn is_of(family: &str, ip: IpAddr) -> bool {
     }
 }
 
-/// Whether the internet may know the address.
-fn is_public(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let is_shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || is_shared)
-        }
-        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()),
+fn family(name: &str) -> Family {
+    match name {
+        "ipv4" => Family::Ipv4,
+        "ipv6" => Family::Ipv6,
+        _ => Family::All,
     }
-}
-
-/// The addresses of this machine, in the system's order. Addresses of one link alone are left out:
-/// they mean nothing without the name of the link.
-#[cfg(unix)]
-fn interfaces() -> Vec<IpAddr> {
-    use nix::{ifaddrs::getifaddrs, net::if_::InterfaceFlags};
-
-    let Ok(all) = getifaddrs() else { return vec![Ipv4Addr::LOCALHOST.into()] };
-    let up = all.filter(|one| one.flags.contains(InterfaceFlags::IFF_UP));
-    let addresses = up.filter_map(|one| {
-        let address = one.address?;
-        let v4 = address.as_sockaddr_in().map(|address| IpAddr::V4(address.ip()));
-        v4.or_else(|| Some(IpAddr::V6(address.as_sockaddr_in6()?.ip())))
-    });
-    let is_local = |ip: &IpAddr| match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    };
-    addresses.filter(|ip| !is_local(ip)).collect()
-}
-
-/// The address by which this machine would send to others, where the system tells no list.
-#[cfg(not(unix))]
-fn interfaces() -> Vec<IpAddr> {
-    let own = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
-        // Nothing is sent: it only chooses the way.
-        socket.connect("192.0.2.1:9")?;
-        socket.local_addr()
-    });
-    own.map_or(vec![Ipv4Addr::LOCALHOST.into()], |address| vec![address.ip()])
 }
 
 #[cfg(test)]
@@ -295,23 +261,5 @@ mod tests {
         assert_eq!(told(&any(), &off, "", "").await, "");
         off.api_as_candidates = false;
         assert_eq!(told(&any(), &off, "", "192.0.2.1").await, "");
-    }
-
-    #[test]
-    fn private_addresses_are_known() {
-        for (ip, expected) in [
-            ("10.0.0.1", false),
-            ("172.16.0.1", false),
-            ("192.168.1.1", false),
-            ("100.64.0.1", false),
-            ("127.0.0.1", false),
-            ("169.254.0.1", false),
-            ("203.0.113.1", true),
-            ("fd00::1", false),
-            ("::1", false),
-            ("2001:db8::1", true),
-        ] {
-            assert_eq!(is_public(ip.parse().unwrap()), expected, "{ip}");
-        }
     }
 }

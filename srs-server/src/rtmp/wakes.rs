@@ -65,17 +65,7 @@ impl AsyncWrite for Counted {
     }
 }
 
-impl Transport for Counted {
-    fn set_send_buffer(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn set_nodelay(&self, _: bool) -> io::Result<()> {
-        Ok(())
-    }
-    fn is_closed_by_peer(&self, _: &mut Context<'_>) -> bool {
-        false
-    }
-}
+impl Transport for Counted {}
 
 /// A server of which only the state is used, and a stream that is published.
 struct Scene {
