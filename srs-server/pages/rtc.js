@@ -1,7 +1,7 @@
 // What both pages share: a WHIP or WHEP session, and the figures that tell how it goes.
 
 /** A session of WHIP (RFC 9725) or WHEP: one peer connection and the resource that stands for it. */
-export class Session {
+class Session {
   /**
    * @param {string} endpoint where the offer goes
    * @param {RTCPeerConnection} peer with its tracks or transceivers added
@@ -94,7 +94,7 @@ function replaceCredentials(sdp, fresh) {
 }
 
 /** Figures of a peer connection, once a second. */
-export class Figures {
+class Figures {
   /** @param {RTCPeerConnection} peer @param {(figures: object) => void} tell */
   constructor(peer, tell) {
     this.peer = peer;
@@ -179,7 +179,7 @@ function milliseconds(seconds) {
 }
 
 /** Shows figures in a list of definitions: each has the figure's name in `data-figure`. */
-export function show(list, figures) {
+function show(list, figures) {
   const texts = {
     kbps: `${Math.round(figures.kbps)} kbit/s`,
     loss: `${figures.loss.toFixed(1)} %`,
@@ -205,22 +205,102 @@ function rounded(value, unit) {
   return value === undefined ? undefined : `${Math.round(value)} ${unit}`;
 }
 
-/** The endpoint that a page's form names: `kind` is `whip` or `whep`. */
-export function endpoint(kind, form) {
-  const part = (name) => encodeURIComponent(form.elements[name].value.trim());
-  const query = form.elements.query.value.trim().replace(/^\?/, "");
-  return `/${kind}/${part("app")}/${part("stream")}${query ? `?${query}` : ""}`;
-}
+/** A page that has one session at a time, which its form begins and a button ends. */
+export class Page {
+  /**
+   * @param {"whip" | "whep"} kind what the session is
+   * @param {object} its what the page does and says: `open(peer, form)` adds tracks or transceivers, and may throw why
+   *   it can't; `close()` lets go of what it opened; `connected` and `silent` say how it goes
+   */
+  constructor(kind, its) {
+    this.kind = kind;
+    this.its = its;
+    this.live = null;
+    this.form = document.getElementById("form");
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.start();
+    });
+    this.button("stop").addEventListener("click", () => this.stop().then(() => say("Stopped.")));
+    addEventListener("pagehide", () => this.stop());
+    this.fill();
+    if (new URLSearchParams(location.search).has("autostart")) this.start();
+  }
 
-/** Fills a form from the page's address, so that a link can name a stream. */
-export function fill(form) {
-  for (const [name, value] of new URLSearchParams(location.search)) {
-    if (form.elements[name]) form.elements[name].value = value;
+  async start() {
+    await this.stop();
+    const peer = new RTCPeerConnection();
+    const session = new Session(this.endpoint(), peer, this.form.elements.token.value.trim());
+    const figures = new Figures(peer, (now) => show(document.getElementById("figures"), now));
+    this.live = { session, figures };
+    this.enable();
+    peer.onconnectionstatechange = () => this.follow(session);
+    try {
+      await this.its.open(peer, this.form);
+      if (!this.isLive(session)) return;
+      say("Connecting …");
+      await session.start();
+    } catch (error) {
+      // Who was stopped meanwhile has nothing to say.
+      if (!this.isLive(session)) return;
+      await this.stop();
+      say(error.message, "bad");
+    }
+  }
+
+  async follow(session) {
+    if (!this.isLive(session)) return;
+    switch (session.peer.connectionState) {
+      case "connected":
+        return say(this.its.connected, "good");
+      case "disconnected":
+        return say(this.its.silent, "bad");
+      case "failed":
+        say("The path is lost. Looking for another …", "bad");
+        if (!(await session.restart().catch(() => false)) && this.isLive(session)) await this.start();
+    }
+  }
+
+  async stop() {
+    const ended = this.live;
+    this.live = null;
+    this.enable();
+    if (!ended) return;
+    ended.figures.stop();
+    this.its.close();
+    await ended.session.stop();
+  }
+
+  isLive(session) {
+    return this.live?.session === session;
+  }
+
+  enable() {
+    this.button("start").disabled = this.live !== null;
+    this.button("stop").disabled = this.live === null;
+  }
+
+  button(id) {
+    return document.getElementById(id);
+  }
+
+  /** The endpoint that the form names. */
+  endpoint() {
+    const part = (name) => encodeURIComponent(this.form.elements[name].value.trim());
+    const query = this.form.elements.query.value.trim().replace(/^\?/, "");
+    return `/${this.kind}/${part("app")}/${part("stream")}${query ? `?${query}` : ""}`;
+  }
+
+  /** Fills the form from the page's address, so that a link can name a stream. */
+  fill() {
+    for (const [name, value] of new URLSearchParams(location.search)) {
+      if (this.form.elements[name]) this.form.elements[name].value = value;
+    }
   }
 }
 
 /** Says how things are; `mood` is `good`, `bad` or nothing. */
-export function say(text, mood = "") {
+function say(text, mood = "") {
   const state = document.getElementById("state");
   state.textContent = text;
   state.className = mood;
