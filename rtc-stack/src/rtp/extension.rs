@@ -42,12 +42,6 @@ impl<'a> Extensions<'a> {
         self.find_map(|(other, data)| (other == id).then_some(data))
     }
 
-    /// Where the data of the first extension with this id begins, if it has this length.
-    pub(super) fn position(mut self, id: u8, length: usize) -> Option<usize> {
-        let (_, data) = self.find(|&(other, _)| other == id)?;
-        if data.len() == length { self.at.checked_sub(length) } else { None }
-    }
-
     fn step(&mut self) -> Option<(u8, &'a [u8])> {
         loop {
             let first = u8_at(self.bytes, self.at)?;

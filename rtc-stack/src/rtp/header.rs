@@ -122,14 +122,6 @@ impl Header {
         })
     }
 
-    /// Puts other bytes into the extension of this id, of the packet that the header was read from. False, and nothing
-    /// changed, if there is none or it isn't as long.
-    pub fn replace_extension(&self, packet: &mut [u8], id: u8, data: &[u8]) -> bool {
-        let Some(at) = self.extensions(packet).position(id, data.len()) else { return false };
-        put(packet, self.extension_start().saturating_add(at), data);
-        true
-    }
-
     fn extension_start(&self) -> usize {
         usize::from(self.csrc_count).saturating_mul(4).saturating_add(MIN_HEADER_LEN + 4)
     }
@@ -244,17 +236,6 @@ mod tests {
         }
         let bare = Header::parse(&PACKET[..28]).unwrap();
         assert_eq!(bare.payload(&PACKET[..28]), Err(RtpError::Padding { padding: 0, room: 0 }));
-    }
-
-    #[test]
-    fn an_extension_is_replaced_only_in_its_length() {
-        let mut packet = PACKET;
-        let header = Header::parse(&packet).unwrap();
-        assert!(!header.replace_extension(&mut packet, 1, &[1, 2]));
-        assert!(!header.replace_extension(&mut packet, 2, &[1]));
-        assert_eq!(packet, PACKET);
-        assert!(header.replace_extension(&mut packet, 1, &[0x42]));
-        assert_eq!(packet[25], 0x42);
     }
 
     proptest! {

@@ -18,7 +18,7 @@ pub use known::{
 };
 pub use nack::{Arrived, NackList};
 pub use packet::RtpPacket;
-pub use sequence::{SequenceExtender, TimestampExtender};
+pub use sequence::SequenceExtender;
 pub use statistics::ReceiveStatistics;
 pub use twcc::TwccRecorder;
 

@@ -27,35 +27,6 @@ impl SequenceExtender {
     }
 }
 
-/// Continues 32-bit timestamps beyond their wrap.
-///
-/// The first timestamp is kept as it is, plus 2^32, so that those from before it have a place too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TimestampExtender {
-    newest: Option<u64>,
-}
-
-impl TimestampExtender {
-    /// Extends a timestamp to the value nearest to the newest one.
-    pub fn extend(&mut self, timestamp: u32) -> u64 {
-        let extended = match self.newest {
-            None => u64::from(timestamp).saturating_add(1 << 32),
-            Some(newest) => {
-                let ahead = timestamp.wrapping_sub(newest as u32).cast_signed();
-                newest.saturating_add_signed(i64::from(ahead))
-            }
-        };
-        self.newest = self.newest.max(Some(extended));
-        extended
-    }
-
-    /// The largest value so far.
-    #[must_use]
-    pub const fn newest(&self) -> Option<u64> {
-        self.newest
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -69,13 +40,6 @@ mod tests {
         assert_eq!(extended, [65_536, 65_535, 65_537, 65_534, 40_000, 95_536]);
         assert_eq!(extender.newest(), Some(95_536));
         assert_eq!(extender.extend(40_000), 105_536);
-    }
-
-    #[test]
-    fn timestamps_wrap_in_both_directions() {
-        let mut extender = TimestampExtender::default();
-        let extended = [10, u32::MAX, 11].map(|timestamp| extender.extend(timestamp));
-        assert_eq!(extended, [(1 << 32) + 10, u64::from(u32::MAX), (1 << 32) + 11]);
     }
 
     proptest! {

@@ -43,9 +43,18 @@ pub fn bind(
     addresses: &[SocketAddr],
     optional: bool,
 ) -> Result<Vec<Bound>, BindError> {
+    bind_each(what, addresses, optional, listen_on)
+}
+
+fn bind_each<T>(
+    what: &'static str,
+    addresses: &[SocketAddr],
+    optional: bool,
+    bind: impl Fn(SocketAddr) -> io::Result<T>,
+) -> Result<Vec<T>, BindError> {
     let mut bound = Vec::new();
     for &address in addresses {
-        match listen_on(address) {
+        match bind(address) {
             Ok(one) => bound.push(one),
             Err(source) => {
                 let error = BindError { what, address, source };
@@ -79,20 +88,7 @@ pub fn bind_udp(
     sockets: usize,
     optional: bool,
 ) -> Result<Vec<BoundUdp>, BindError> {
-    let mut bound = Vec::new();
-    for &address in addresses {
-        match share(address, sockets) {
-            Ok(one) => bound.push(one),
-            Err(source) => {
-                let error = BindError { what, address, source };
-                if !optional {
-                    return Err(error);
-                }
-                warn!("{error}; going on without");
-            }
-        }
-    }
-    Ok(bound)
+    bind_each(what, addresses, optional, |address| share(address, sockets))
 }
 
 fn share(address: SocketAddr, sockets: usize) -> io::Result<BoundUdp> {
