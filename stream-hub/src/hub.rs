@@ -188,7 +188,8 @@ impl Hub {
     /// type may be converted to itself, which makes its variants. `make` is called with the
     /// stream locked, as are inline converters: they must not call the hub, but may hold readers
     /// and publishers, and be dropped with them. The variant is that asked for if this is the last
-    /// step of a path, else 0.
+    /// step of a path, else what the step after it reads: 0 unless
+    /// [registered otherwise](Self::register_reading).
     pub fn register<In: Item, Out: Item>(
         &self,
         place: Place,
@@ -197,8 +198,25 @@ impl Hub {
         + Sync
         + 'static,
     ) {
+        self.register_reading(place, |_| Variant::default(), make);
+    }
+
+    /// Adds a converter as [`register`](Self::register) does, which reads another variant of its
+    /// input lane according to the variant that it is to make.
+    ///
+    /// `input` says which, for each variant of `Out`. It matters where the input lane is itself
+    /// converted: what a publisher brings has no variants. `input` is called as `make` is.
+    pub fn register_reading<In: Item, Out: Item>(
+        &self,
+        place: Place,
+        input: impl Fn(Variant) -> Variant + Send + Sync + 'static,
+        make: impl Fn(&StreamInfo, Variant) -> Result<Box<dyn Convert<In, Out>>, Unavailable>
+        + Send
+        + Sync
+        + 'static,
+    ) {
         let mut registry = self.0.registry.write().unwrap_or_else(PoisonError::into_inner);
-        registry.register(place, make);
+        registry.register(place, input, make);
     }
 
     /// Becomes the publisher of a stream.

@@ -65,6 +65,41 @@ fn a_converter_starts_with_its_first_reader_from_the_latest_join_point() {
     assert_eq!(payload(&mut reader), payload(&mut late), "no copy");
 }
 
+/// Variants of 2 that are of one kind share what is made for them in between.
+#[test]
+fn a_variant_is_made_from_the_variant_that_its_converter_reads() {
+    for place in [Place::Inline, Place::Task] {
+        let mut stream = Stream::new(Limits::default());
+        stream.hub.register(place, |_, variant| marker::<Frame, Wire<1>>("a", variant));
+        stream.hub.register_reading(
+            place,
+            |variant| Variant(variant.0 / 10),
+            |_, variant| marker::<Wire<1>, Wire<2>>("b", variant),
+        );
+        let (_publisher, mut writer) = stream.source();
+        let mut tasks = Vec::new();
+        push(&stream, &mut writer, "key");
+        let mut readers = [3, 70, 71].map(|variant| {
+            let variant = Variant(variant);
+            let options = SubscribeOptions { variant, ..SubscribeOptions::default() };
+            stream.reader::<Wire<2>>(options)
+        });
+        run(&mut tasks, &stream);
+        let texts = readers.each_mut().map(read);
+        assert_eq!(texts, [["b30:a0:key"], ["b700:a70:key"], ["b710:a70:key"]]);
+        assert_eq!(counts(&stream), (5, 0));
+        // What nobody reads any more goes, the rest goes on.
+        let [mut kept, seventy, seventy_one] = readers;
+        drop((seventy, seventy_one));
+        stream.pass(ms(1));
+        stream.pass(ms(10_000));
+        push(&stream, &mut writer, "p");
+        run(&mut tasks, &stream);
+        assert_eq!(counts(&stream), (5, 3));
+        assert_eq!(read(&mut kept), ["b30:a0:p"]);
+    }
+}
+
 #[test]
 fn a_converter_goes_ten_seconds_after_its_last_reader() {
     let mut stream = chain(Place::Inline);

@@ -30,6 +30,7 @@ pub(crate) enum Started {
 }
 
 type Starter = dyn Fn(Start<'_>) -> Result<Started, Unavailable> + Send + Sync;
+type InputVariant = dyn Fn(Variant) -> Variant + Send + Sync;
 type NewLane = dyn Fn(&Limits) -> Arc<dyn AnyLane> + Send + Sync;
 
 struct Edge {
@@ -37,6 +38,8 @@ struct Edge {
     output: TypeId,
     start: Arc<Starter>,
     new_lane: Arc<NewLane>,
+    /// The variant of the input lane that a variant of the output lane is made from.
+    input_variant: Arc<InputVariant>,
 }
 
 /// The registered converters; a path is a list of their indices.
@@ -55,6 +58,7 @@ impl Registry {
     pub(crate) fn register<In: Item, Out: Item>(
         &mut self,
         place: Place,
+        input_variant: impl Fn(Variant) -> Variant + Send + Sync + 'static,
         make: impl Fn(&StreamInfo, Variant) -> Result<Box<dyn Convert<In, Out>>, Unavailable>
         + Send
         + Sync
@@ -87,6 +91,7 @@ impl Registry {
             output: TypeId::of::<Out>(),
             start: Arc::new(start),
             new_lane: Arc::new(|limits| Arc::new(Lane::<Out>::new(limits))),
+            input_variant: Arc::new(input_variant),
         });
     }
 
@@ -124,6 +129,10 @@ impl Registry {
 
     pub(crate) fn output(&self, edge: usize) -> TypeId {
         self.edges[edge].output
+    }
+
+    pub(crate) fn input_variant(&self, edge: usize, output: Variant) -> Variant {
+        (self.edges[edge].input_variant)(output)
     }
 
     pub(crate) fn new_lane(&self, edge: usize, limits: &Limits) -> Arc<dyn AnyLane> {

@@ -23,7 +23,7 @@ pub(crate) struct LaneKey {
 }
 
 impl LaneKey {
-    /// The plain lane of an item type: what intermediate steps of a path make.
+    /// The plain lane of an item type.
     pub(super) fn plain(item: TypeId) -> Self {
         Self { item, track: TrackId::default(), variant: Variant::default() }
     }

@@ -8,7 +8,7 @@ use super::graph::{Body, Graph, LaneKey, Node};
 use crate::convert::{Registry, Start, Started};
 use crate::hub::HubInner;
 use crate::wake::Wakes;
-use crate::{StreamInfo, TrackInfo, Unavailable};
+use crate::{StreamInfo, TrackId, TrackInfo, Unavailable, Variant};
 
 /// What is needed to start a converter, besides the graph.
 pub(crate) struct Resolver<'a> {
@@ -87,7 +87,8 @@ impl Graph {
         if let Some((why, _)) = &entry.failed {
             return Err(why.clone());
         }
-        let inputs = self.inputs(*edge, before, cx, wakes)?;
+        let variant = cx.registry.input_variant(*edge, entry.key.variant);
+        let inputs = self.inputs(*edge, variant, before, cx, wakes)?;
         let Some(entry) = self.entry(index) else { return Ok(()) };
         if let Some(node) = &entry.node {
             let draining = node.draining;
@@ -140,10 +141,11 @@ impl Graph {
         replay.unwrap_or(Ok(())).map_err(Unavailable::from)
     }
 
-    /// The lanes a converter reads: all source tracks of its type, or the step before.
+    /// The lanes a converter reads: all source tracks of its type, or a variant of the step before.
     fn inputs(
         &mut self,
         edge: usize,
+        variant: Variant,
         before: &[usize],
         cx: &Resolver<'_>,
         wakes: &mut Wakes,
@@ -155,7 +157,8 @@ impl Graph {
             };
             return Ok((0..self.entries.len()).filter(is_input).collect());
         };
-        let key = LaneKey::plain(cx.registry.output(*previous));
+        let item = cx.registry.output(*previous);
+        let key = LaneKey { item, track: TrackId::default(), variant };
         let limit = self.limits.lanes_per_stream;
         let index = self
             .lane_index(key, |limits| cx.registry.new_lane(*previous, limits))
