@@ -49,7 +49,9 @@ impl Inbound {
 
     /// Opens an RTP packet in place. After an error the bytes behind its header are of no use.
     ///
-    /// A source begins with its first packet; its sequence number must not have begun anew before that.
+    /// A source begins with its first packet. Its sequence number must not have begun anew before that: how often it
+    /// has is part of what is authenticated, nothing in DTLS-SRTP tells it, and RFC 3711 (3.3.1) has no guess but the
+    /// numbers that were seen. Who hears a source for the first time after that gets [`SrtpError::Unauthentic`].
     pub fn open_rtp(&mut self, packet: &mut [u8]) -> Result<Opened, SrtpError> {
         let header = Header::parse(packet)?;
         let overhead = self.keys.profile.rtp_overhead();

@@ -13,11 +13,15 @@ pub(super) fn hex(text: &str) -> Vec<u8> {
 }
 
 /// RFC 7714 gives the session keys, not the master keys.
-fn gcm(profile: Profile) -> Gcm {
+fn rfc_7714_keys() -> KeySet {
     let mut keys = KeySet { key: [0; 32], salt: [0; 14], auth: [0; 20] };
     keys.key = std::array::from_fn(|at| at as u8);
     keys.salt[..12].copy_from_slice(b"Quid pro quo");
-    Gcm::new(profile, &keys).unwrap()
+    keys
+}
+
+fn gcm(profile: Profile) -> Gcm {
+    Gcm::new(profile, &rfc_7714_keys()).unwrap()
 }
 
 #[test]
@@ -46,23 +50,56 @@ fn rtp_of_rfc_7714_16() {
     }
 }
 
+const RTCP: &str = "81c8000d 4d617273 4e545031 4e545032 52545020 0000042a 0000e930 \
+                    4c756e61 deadbeef deadbeef deadbeef deadbeef deadbeef";
+
 #[test]
-fn rtcp_of_rfc_7714_17() {
-    let plain = hex("81c8000d 4d617273 4e545031 4e545032 52545020 0000042a 0000e930 \
-                     4c756e61 deadbeef deadbeef deadbeef deadbeef deadbeef");
-    let sealed = hex("81c8000d 4d617273 \
-                      63e94885 dcdab67c a727d766 2f6b7e99 7ff5c0f7 6c06f32d c676a5f1 730d6fda \
-                      4ce09b46 86303ded 0bb9275b c84aa458 96cf4d2f c5abf872 45d9eade 800005d4");
-    let mut packet = [&plain[..], &[0; 20]].concat();
-    let word = 0x8000_05d4;
-    packet[plain.len() + 16..].copy_from_slice(&u32::to_be_bytes(word));
-    gcm(Profile::AeadAes128Gcm).seal_rtcp(0x4d61_7273, word, &mut packet).unwrap();
-    assert_eq!(packet, sealed);
-    gcm(Profile::AeadAes128Gcm).open_rtcp(0x4d61_7273, word, &mut packet).unwrap();
-    assert_eq!(packet[..plain.len()], plain);
+fn rtcp_of_rfc_7714_17_that_is_encrypted() {
+    let sealed = [
+        (
+            Profile::AeadAes128Gcm,
+            "81c8000d 4d617273 \
+             63e94885 dcdab67c a727d766 2f6b7e99 7ff5c0f7 6c06f32d c676a5f1 730d6fda \
+             4ce09b46 86303ded 0bb9275b c84aa458 96cf4d2f c5abf872 45d9eade 800005d4",
+        ),
+        (
+            Profile::AeadAes256Gcm,
+            "81c8000d 4d617273 \
+             d50ae4d1 f5ce5d30 4ba297e4 7d470c28 2c3ece5d bffe0a50 a2eaa5c1 110555be \
+             8415f658 c61de047 6f1b6fad 1d1eb30c 4446839f 57ff6f6c b26ac3be 800005d4",
+        ),
+    ];
+    let (plain, word) = (hex(RTCP), 0x8000_05d4);
+    for (profile, sealed) in sealed {
+        let mut packet = [&plain[..], &[0; 20]].concat();
+        packet[plain.len() + 16..].copy_from_slice(&u32::to_be_bytes(word));
+        gcm(profile).seal_rtcp(0x4d61_7273, word, &mut packet).unwrap();
+        assert_eq!(packet, hex(sealed));
+        gcm(profile).open_rtcp(0x4d61_7273, word, &mut packet).unwrap();
+        assert_eq!(packet[..plain.len()], plain);
+    }
 }
 
-/// The packets that implementations commonly check AES-CM with; the keys are those of RFC 3711, B.3.
+/// The packets of the same section that are authenticated alone. WebRTC has none of them (RFC 8827, 6.5): their tags
+/// are right, and yet they are refused by the bit that says so.
+#[test]
+fn rtcp_of_rfc_7714_17_that_is_only_authenticated_is_refused() {
+    let tags = [
+        (Profile::AeadAes128Gcm, "841dd968 3dd78ec9 2ae58790 125f62b3 000005d4"),
+        (Profile::AeadAes256Gcm, "91db4afb feee5a97 8fab4393 ed2615fe 000005d4"),
+    ];
+    for (profile, tag) in tags {
+        let key = vec![0; profile.key_len()];
+        let mut keys = SessionKeys::from_master(profile, &key, &[0; 12]).unwrap();
+        keys.rtcp = rfc_7714_keys();
+        let mut packet = [hex(RTCP), hex(tag)].concat();
+        let refused = Inbound::new(keys, &Limits::default()).open_rtcp(&mut packet);
+        assert_eq!(refused, Err(SrtpError::NotEncrypted));
+        assert_eq!(packet[..RTCP.replace(' ', "").len() / 2], hex(RTCP));
+    }
+}
+
+/// RFC 3711 has no whole packets. These are what implementations check AES-CM with; the keys are those of RFC 3711, B.3.
 #[test]
 fn packets_of_aes_cm() {
     let keys = SessionKeys::from_master(
