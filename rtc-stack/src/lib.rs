@@ -26,6 +26,7 @@ mod codec;
 pub mod dtls;
 mod ids;
 mod limits;
+pub mod payload;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
