@@ -1,6 +1,6 @@
 //! WebRTC programs: `sfu`, `rtc_relay`, and `load` against them.
 
-use std::{thread::sleep, time::Duration};
+use std::{net::UdpSocket, thread::sleep, time::Duration};
 
 use serde_json::Value;
 
@@ -56,6 +56,26 @@ fn a_relay_makes_a_whole_copy() {
     assert!(status.success() && said.contains("relaying 2 tracks"), "{said}");
     let (sent, code) = summary(publisher);
     assert_eq!(code, Some(0), "{sent}");
+}
+
+#[test]
+fn plain_rtp_goes_to_a_port_for_each_track() {
+    let bind = || UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (video, audio) = (bind(), bind());
+    let port = |socket: &UdpSocket| socket.local_addr().unwrap();
+    let line = format!("rtp-publish --video {} --audio {} --seconds 2", port(&video), port(&audio));
+    let (status, _) = load(&line).finish();
+    assert!(status.success());
+    for (socket, payload_type, least) in [(video, 102, 100), (audio, 111, 80)] {
+        socket.set_nonblocking(true).unwrap();
+        let (mut packet, mut numbers) = ([0; 2048], Vec::new());
+        while let Ok(length) = socket.recv(&mut packet) {
+            assert!(length > 12 && packet[0] == 0x80 && packet[1] & 0x7f == payload_type);
+            numbers.push(u16::from_be_bytes([packet[2], packet[3]]));
+        }
+        assert!(numbers.len() > least, "{}", numbers.len());
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)), "{numbers:?}");
+    }
 }
 
 #[test]

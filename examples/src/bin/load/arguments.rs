@@ -7,6 +7,7 @@ use rtmp_proto::RtmpUrl;
 
 use crate::{
     limit::LimitOptions,
+    rtc::plain::PlainOptions,
     url::{HttpUrl, Numbered},
 };
 
@@ -72,6 +73,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         rate: Rate,
     },
+    /// Send a stream of H.264 and Opus in form by plain RTP
+    RtpPublish(PlainOptions),
     /// Serve the same bytes to all who play, and drop what is published: what a server could reach
     Limit(LimitOptions),
     /// Measure servers side by side, and write the page about it

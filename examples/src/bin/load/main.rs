@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Command::RtcPublish { url, clients, rate } => {
             run_clients(Work::RtcPublish(url, rate), clients)
         }
+        Command::RtpPublish(options) => ended(rtc::plain::run(options)),
         Command::Limit(options) => ended(limit::run(options)),
         #[cfg(target_os = "linux")]
         Command::Report(options) => ended(report::run(&options)),

@@ -2,7 +2,9 @@
 //! does no more than a server needs to serve it.
 
 mod ice;
+mod janus;
 mod packetize;
+pub(crate) mod plain;
 mod play;
 mod publish;
 mod session;

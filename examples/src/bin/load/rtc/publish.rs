@@ -85,13 +85,13 @@ struct Sender {
 }
 
 /// A track that is sent.
-struct Source {
+pub(super) struct Source {
     kind: MediaKind,
     ssrc: Ssrc,
     payload_type: PayloadType,
     clock_rate: u32,
     /// SRTP's index, whose lower half is the sequence number.
-    next: u64,
+    pub(super) next: u64,
     packets: u32,
     octets: u32,
     timestamp: u32,
@@ -99,17 +99,18 @@ struct Source {
 
 impl Source {
     fn of(section: &NegotiatedSection) -> Option<Self> {
-        let codec = section.codecs.first()?;
-        Some(Self {
-            kind: section.kind,
-            ssrc: section.local_source?.ssrc,
-            payload_type: codec.payload_type,
-            clock_rate: codec.parameters.clock_rate,
-            next: fastrand::u64(..1 << 15),
-            packets: 0,
-            octets: 0,
-            timestamp: 0,
-        })
+        let (codec, ssrc) = (section.codecs.first()?, section.local_source?.ssrc);
+        Some(Self::new(section.kind, ssrc, codec.payload_type, codec.parameters.clock_rate))
+    }
+
+    pub(super) fn new(
+        kind: MediaKind,
+        ssrc: Ssrc,
+        payload_type: PayloadType,
+        clock_rate: u32,
+    ) -> Self {
+        let (next, packets, octets, timestamp) = (fastrand::u64(..1 << 15), 0, 0, 0);
+        Self { kind, ssrc, payload_type, clock_rate, next, packets, octets, timestamp }
     }
 }
 
@@ -132,7 +133,7 @@ impl Sender {
         let Some(source) = self.sources.iter_mut().find(|source| source.kind == kind) else {
             return Ok(());
         };
-        source.timestamp = frame.timestamp.wrapping_mul(source.clock_rate / 1_000);
+        source.begin(frame);
         let payloads = packetize(frame);
         for (place, payload) in (1..).zip(&payloads) {
             let marker = kind == MediaKind::Video && place == payloads.len();
@@ -168,8 +169,13 @@ impl Sender {
 }
 
 impl Source {
+    /// The packets that follow are of this frame.
+    pub(super) fn begin(&mut self, frame: &MediaMessage) {
+        self.timestamp = frame.timestamp.wrapping_mul(self.clock_rate / 1_000);
+    }
+
     /// Writes a packet over the one before, and gives the length of its header.
-    fn write(&mut self, payload: &Bytes, marker: bool, packet: &mut BytesMut) -> usize {
+    pub(super) fn write(&mut self, payload: &Bytes, marker: bool, packet: &mut BytesMut) -> usize {
         self.packets = self.packets.wrapping_add(1);
         self.octets = self.octets.wrapping_add(payload.len() as u32);
         let Self { ssrc, payload_type, timestamp, .. } = *self;

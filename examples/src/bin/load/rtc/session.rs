@@ -1,18 +1,27 @@
 //! What players and publishers have in common: from the offer to the keys.
 
-use std::{net::SocketAddr, sync::Arc, task::Wake};
+use std::{
+    net::{IpAddr, SocketAddr, UdpSocket},
+    sync::Arc,
+    task::Wake,
+};
 
 use bytes::Bytes;
 use rtc_stack::{
     Codec, CodecParameters, Limits,
-    dtls::{Association, Dtls, Handshake, HandshakeEvent, Reaction, Role},
+    dtls::{Association, Dtls, Fingerprint, HandshakeEvent, Reaction, Role},
     sdp::{Answer, CandidateProtocol, Negotiated, OfferBuilder},
     srtp::{Inbound, Outbound, SessionKeys},
     stun::{Credentials, Kind, classify},
 };
-use tokio::{sync::Notify, time::timeout};
+use tokio::{net::TcpStream, sync::Notify, time::timeout};
 
-use super::{Endpoint, ice, signalling, socket::Socket};
+use super::{
+    Endpoint, ice,
+    janus::{self, Handle, KeptAlive},
+    signalling,
+    socket::Socket,
+};
 use crate::{client::ClientError, target::Target, url::HttpUrl};
 
 /// What a client wants of the server.
@@ -29,6 +38,8 @@ pub(super) struct Session {
     pub(super) outbound: Outbound,
     association: Box<dyn Association>,
     request: Vec<u8>,
+    /// Of a server that forgets who is silent.
+    _kept: Option<KeptAlive>,
 }
 
 struct Woken(Notify);
@@ -50,30 +61,23 @@ impl Session {
         let entropy = std::array::from_fn(|_| fastrand::u8(..));
         let ours = Credentials::from_entropy("", &entropy).map_err(ClientError::rtc)?;
         let (fingerprint, seed) = (endpoint.0.fingerprint().clone(), fastrand::u64(..));
-        let builder = match purpose {
-            Purpose::Play => OfferBuilder::play(ours.clone(), fingerprint, seed),
-            Purpose::Publish => OfferBuilder::publish(ours.clone(), fingerprint, seed),
-        };
-        let h264 = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
-        let offer = builder
-            .audio([CodecParameters::new(Codec::Opus)])
-            .video([CodecParameters::new(Codec::H264).with_fmtp(h264)])
-            .build()
-            .map_err(ClientError::rtc)?;
-        let mut signalled = target.connect(index).await.map_err(ClientError::Connect)?;
-        let answer = signalling::post(&mut signalled, url, &offer.to_string()).await?;
-        drop(signalled);
-        let answer = Answer::parse(&answer).and_then(|answer| answer.accept(&offer));
-        let negotiated = answer.map_err(ClientError::rtc)?;
+        let signalled = target.connect(index).await.map_err(ClientError::Connect)?;
+        let agreed = agree(signalled, (target, url), &ours, (fingerprint, seed), purpose);
+        let (negotiated, kept) = agreed.await?;
         let peer = media_address(&negotiated, target)
             .ok_or_else(|| ClientError::Rtc("no UDP candidate".to_owned()))?;
         let socket = Socket::connect(index, peer).await.map_err(ClientError::Connect)?;
         let request = ice::binding_request(&ours, &negotiated).map_err(ClientError::rtc)?;
         check(&socket, &request).await?;
-        let (keys, association) = shake(&socket, endpoint, &negotiated).await?;
+        // A server that isn't as passive as ours checks us too, before it says more.
+        let answered = |datagram: &[u8]| {
+            ice::answer(datagram, &ours, peer).iter().for_each(|answer| socket.send(answer));
+        };
+        let (keys, association) = shake(&socket, endpoint, &negotiated, answered).await?;
         let outbound = Outbound::new(&keys.0).map_err(ClientError::rtc)?;
         let inbound = Inbound::new(keys.1, &Limits::default());
-        Ok((socket, Self { negotiated, inbound, outbound, association, request }))
+        let session = Self { negotiated, inbound, outbound, association, request, _kept: kept };
+        Ok((socket, session))
     }
 
     /// Says that we are still there.
@@ -103,15 +107,54 @@ impl Session {
     }
 }
 
-/// Where the media goes: a loopback address of the server's, or else the port that it names at the
-/// one that it was reached at.
+/// Comes to an agreement with the server, in its dialect.
+async fn agree(
+    mut signalled: TcpStream,
+    (target, url): (Target, &HttpUrl),
+    ours: &Credentials,
+    (fingerprint, seed): (Fingerprint, u64),
+    purpose: Purpose,
+) -> Result<(Negotiated, Option<KeptAlive>), ClientError> {
+    let builder = match (janus::named_by(url), purpose) {
+        (Some(name), Purpose::Play) => {
+            let handle = Handle::attach(signalled, (url, name), "streaming").await?;
+            let played = janus::play((target, url), handle, ours, fingerprint).await;
+            return played.map(|(negotiated, kept)| (negotiated, Some(kept)));
+        }
+        (None, Purpose::Play) => OfferBuilder::play(ours.clone(), fingerprint, seed),
+        (_, Purpose::Publish) => OfferBuilder::publish(ours.clone(), fingerprint, seed),
+    };
+    let h264 = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+    let offer = builder
+        .audio([CodecParameters::new(Codec::Opus)])
+        .video([CodecParameters::new(Codec::H264).with_fmtp(h264)])
+        .build()
+        .map_err(ClientError::rtc)?;
+    if let Some(name) = janus::named_by(url) {
+        let handle = Handle::attach(signalled, (url, name), "videoroom").await?;
+        let published = janus::publish((target, url), handle, &offer).await;
+        return published.map(|(negotiated, kept)| (negotiated, Some(kept)));
+    }
+    let answer = signalling::post(&mut signalled, url, &offer.to_string()).await?;
+    let answer = Answer::parse(&answer).and_then(|answer| answer.accept(&offer));
+    Ok((answer.map_err(ClientError::rtc)?, None))
+}
+
+/// Where the media goes: a loopback address of the server's, or another of this machine's, or else
+/// the port that it names at the one that it was reached at.
 fn media_address(negotiated: &Negotiated, target: Target) -> Option<SocketAddr> {
     let udp = negotiated.remote_candidates.iter();
     let udp = udp.filter(|candidate| candidate.protocol == CandidateProtocol::Udp);
     let mut addresses = udp.filter_map(|candidate| candidate.address());
     let first = addresses.clone().next()?;
-    let local = addresses.find(|address| address.ip().to_canonical().is_loopback());
+    let local = addresses.clone().find(|address| address.ip().to_canonical().is_loopback());
+    let local = local.or_else(|| addresses.find(|address| is_ours(address.ip())));
     Some(local.unwrap_or_else(|| target.with_port(first.port())))
+}
+
+/// Whether an address is one of this machine's: no other can be bound.
+fn is_ours(address: IpAddr) -> bool {
+    !address.is_unspecified() && !address.is_multicast() && UdpSocket::bind((address, 0)).is_ok()
 }
 
 /// Shows the server where we are, until it has seen us.
@@ -137,6 +180,7 @@ async fn shake(
     socket: &Socket,
     endpoint: &Endpoint,
     negotiated: &Negotiated,
+    checked: impl Fn(&[u8]),
 ) -> Result<Shaken, ClientError> {
     let woken = Arc::new(Woken(Notify::new()));
     let fingerprints = negotiated.remote_fingerprints.clone();
@@ -157,16 +201,14 @@ async fn shake(
                 }
             }
         }
-        let take = |datagram: &mut [u8]| feed(&mut *handshake, datagram);
+        let take = |datagram: &mut [u8]| match classify(datagram) {
+            Kind::Dtls => handshake.receive(Bytes::copy_from_slice(datagram)),
+            Kind::Stun => checked(datagram),
+            _ => {}
+        };
         tokio::select! {
             received = socket.receive(take) => { received?; }
             () = woken.0.notified() => {}
         }
-    }
-}
-
-fn feed(handshake: &mut dyn Handshake, datagram: &mut [u8]) {
-    if classify(datagram) == Kind::Dtls {
-        handshake.receive(Bytes::copy_from_slice(datagram));
     }
 }

@@ -1,10 +1,12 @@
-//! The offer's way to the server and the answer's way back: WHIP and WHEP are the same here.
+//! The offer's way to the server and the answer's way back: WHIP and WHEP are the same here. What else
+//! is spoken with a server goes by the same requests.
 
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
     client::{self, ClientError},
     url::HttpUrl,
+    walk::{ChunkedError, ChunkedWalk},
 };
 
 /// The longest answer.
@@ -22,6 +24,11 @@ pub(super) async fn post(
         "POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: load\r\nConnection: close\r\n\
          Content-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{offer}"
     );
+    exchange(socket, &request).await
+}
+
+/// Sends a request, and gives the body of what comes back.
+pub(super) async fn exchange(socket: &mut TcpStream, request: &str) -> Result<String, ClientError> {
     socket.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     loop {
@@ -43,7 +50,7 @@ pub(super) async fn post(
     }
 }
 
-/// The body of an answer once it is whole: by its length, or by the connection's end.
+/// The body of an answer once it is whole: by its length, by its chunks, or by the connection's end.
 fn body(answer: &[u8], is_over: bool) -> Result<Option<String>, ClientError> {
     let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);
@@ -59,15 +66,37 @@ fn body(answer: &[u8], is_over: bool) -> Result<Option<String>, ClientError> {
     if status != "200" && status != "201" {
         return Err(ClientError::Rejected(format!("HTTP {status}")));
     }
-    let mut headers = lines.filter_map(|line| line.split_once(':'));
-    let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let length = length.and_then(|(_, value)| value.trim().parse::<usize>().ok());
+    let headers = lines.filter_map(|line| line.split_once(':'));
+    let value = |wanted| {
+        let mut found = headers.clone().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.next().map(|(_, value)| value.trim())
+    };
+    if value("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
+        return joined(body);
+    }
+    let length = value("content-length").and_then(|value| value.parse::<usize>().ok());
     let is_whole = match length {
         Some(length) => body.len() >= length,
         None => is_over,
     };
     let body = &body[..length.unwrap_or(body.len()).min(body.len())];
     Ok(is_whole.then(|| String::from_utf8_lossy(body).into_owned()))
+}
+
+/// The chunks of a body in one, once the last is there and the empty line behind it.
+fn joined(mut chunks: &[u8]) -> Result<Option<String>, ClientError> {
+    let (mut walk, mut body) = (ChunkedWalk::default(), Vec::new());
+    loop {
+        match walk.next(&mut chunks) {
+            Ok(Some(piece)) => body.extend_from_slice(piece),
+            Ok(None) => return Ok(None),
+            Err(ChunkedError::End) if chunks.starts_with(b"\r\n") => {
+                return Ok(Some(String::from_utf8_lossy(&body).into_owned()));
+            }
+            Err(ChunkedError::End) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +117,16 @@ mod tests {
         let open = "HTTP/1.1 200 OK\r\n\r\nv=0\r\n";
         assert_eq!(whole(open, false), None);
         assert_eq!(whole(open, true).as_deref(), Some("v=0\r\n"));
+    }
+
+    #[test]
+    fn an_answer_in_chunks_ends_behind_the_last() {
+        let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                      4\r\n{\"a\"\r\n3\r\n:1}\r\n0\r\n\r\n";
+        assert_eq!(whole(answer, false).as_deref(), Some("{\"a\":1}"));
+        for end in 0..answer.len() {
+            assert_eq!(whole(&answer[..end], false), None, "{end}");
+        }
     }
 
     #[test]
