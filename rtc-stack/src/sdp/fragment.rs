@@ -40,8 +40,8 @@ impl IceFragment {
     ///
     /// # Errors
     ///
-    /// [`SdpError`] for more than the limits of this module, for what is no line, and for credentials or a mid that
-    /// make no sense. Candidates that make none are skipped.
+    /// [`SdpError`] for more than the limits of this module, for what is no line, and for credentials, a mid or an `m=`
+    /// line that make no sense. Candidates that make none are skipped.
     pub fn parse(text: &str) -> Result<Self, SdpError> {
         let mut fragment = Self::default();
         let (mut ufrag, mut pwd) = (None, None);
@@ -49,7 +49,8 @@ impl IceFragment {
         for line in lines(text)? {
             match line? {
                 Line::Media(value) => {
-                    let media = value.split(' ').next().unwrap_or_default().to_owned();
+                    let media = value.split_ascii_whitespace().next();
+                    let media = media.ok_or_else(|| SdpError::value("m=", value))?.to_owned();
                     let next = FragmentSection { media, ..FragmentSection::default() };
                     fragment.push(std::mem::replace(&mut section, next))?;
                 }
@@ -224,6 +225,15 @@ mod tests {
         assert_eq!(read.sections[0].mid, None);
         assert_eq!(IceFragment::parse(&read.to_string()), Ok(read));
         assert_eq!(IceFragment::parse(""), Ok(IceFragment::default()));
+    }
+
+    #[test]
+    fn a_section_has_a_word_for_its_media() {
+        let nameless = "m=audio 9 X 0\r\na=mid:0\r\nm=\r\na=mid:1\r\n";
+        let refused = Err(SdpError::value("m=", ""));
+        assert_eq!(IceFragment::parse(nameless), refused);
+        let spaced = IceFragment::parse("m= audio\t9 X 0\r\na=mid:0\r\n").unwrap();
+        assert_eq!(spaced.sections[0].media, "audio");
     }
 
     #[test]
