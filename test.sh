@@ -17,6 +17,7 @@ need rtmpdump rtmpdump
 need gst-launch-1.0 gstreamer1.0-tools
 need python3 python3
 need valgrind valgrind
+need openssl openssl
 need chromium chromium
 module() { # PACKAGE, for what is no command
     dpkg -s "$1" >/dev/null 2>&1 || packages+=("$1")

@@ -31,7 +31,7 @@ block! {
         /// Whether its name is told too.
         keep_api_domain: bool = false, OnOff, Never { why: "clients are told addresses; a name is resolved for them" };
         /// Whether the certificate is ECDSA; otherwise it is RSA.
-        ecdsa: bool = true, OnOff, Never { why: "the certificate is always ECDSA, which every client takes" };
+        ecdsa: bool = true, OnOff, Never { why: "the certificate is always ECDSA, which every client takes; the DTLS library refuses RSA keys" };
         /// Whether media are encrypted.
         encrypt: bool = true, OnOff, Never { why: "media are always encrypted" };
         /// How many sockets share the port.

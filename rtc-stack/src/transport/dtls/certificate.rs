@@ -27,8 +27,8 @@ impl CertificateError {
 
 /// A certificate with its ECDSA P-256 key, the one that every WebRTC peer takes (RFC 8827, 6.5).
 ///
-/// RSA is not offered: the handshake's implementation signs with ECDSA and Ed25519 only. Peers may
-/// have RSA certificates.
+/// RSA is not offered: the handshake's implementation knows RSA keys, but refuses each configuration
+/// that has one. Peers may have RSA certificates.
 #[derive(Clone)]
 pub struct Certificate {
     pub(super) inner: webrtc_dtls::crypto::Certificate,

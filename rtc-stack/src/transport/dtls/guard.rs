@@ -1,6 +1,6 @@
 //! What passes between the network and the handshake's implementation.
 //!
-//! Crate `dtls` takes records that no handshake has, answers warnings with warnings, and queues without a
+//! Crate `dtls` takes records that no handshake has, joins no pieces that overlap, answers warnings with warnings, and queues without a
 //! bound; it repeats a flight at a fixed pace for ever, and never its last. What it gets and gives goes
 //! through here, where it is put right.
 
@@ -8,15 +8,18 @@ use bytes::Bytes;
 use std::time::Duration;
 use tokio::time::Instant;
 
+use super::assembly::Assembly;
 use super::association::Sent;
 use super::hello::Hellos;
-use super::record::{ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, Record, fragments, records};
+use super::record::{
+    ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, Record, fragments, put_message, records,
+};
 use crate::dtls::{DtlsError, Role};
 
 /// Bytes of a handshake, repetitions included. A flight with an RSA-4096 chain has 5 KiB.
 const INBOUND_LIMIT: usize = 512 * 1024;
 /// What the implementation can read at once.
-const LONGEST_DATAGRAM: usize = 8192;
+const LONGEST_RECORD: usize = 8192;
 /// Nonce and tag of an encrypted record.
 const SEALED_OVERHEAD: usize = 24;
 /// How soon a flight is repeated first. The gap doubles, up to [`LONGEST_GAP`].
@@ -31,50 +34,60 @@ const LAST_FLIGHT: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Inbound {
     received: usize,
+    assembly: Assembly,
     pub(super) hellos: Hellos,
     /// The peer has told why it ends the handshake.
     pub(super) has_alert: bool,
 }
 
 impl Inbound {
-    /// The records of a datagram that may matter, if there are any.
-    pub(super) fn admit(&mut self, datagram: &[u8]) -> Result<Option<Bytes>, DtlsError> {
+    /// The records of a datagram that may matter, with the messages that are whole by it.
+    pub(super) fn admit(&mut self, datagram: &[u8]) -> Result<Vec<Bytes>, DtlsError> {
         self.received = self.received.saturating_add(datagram.len());
         if self.received > INBOUND_LIMIT {
             return Err(DtlsError::TooMuch { limit: INBOUND_LIMIT });
         }
         let mut admitted = Vec::new();
         for record in records(datagram) {
-            if self.is_wanted(&record)? {
-                admitted.extend_from_slice(record.whole);
-            }
+            let record = match (record.epoch, record.kind) {
+                (0, HANDSHAKE) => self.whole_messages(&record)?,
+                _ if self.is_wanted(&record) => Some(Bytes::copy_from_slice(record.whole)),
+                _ => None,
+            };
+            admitted.extend(record.filter(|record| record.len() <= LONGEST_RECORD));
         }
-        let is_some = !admitted.is_empty() && admitted.len() <= LONGEST_DATAGRAM;
-        Ok(is_some.then(|| admitted.into()))
+        Ok(admitted)
     }
 
-    fn is_wanted(&mut self, record: &Record<'_>) -> Result<bool, DtlsError> {
-        match (record.epoch, record.kind) {
-            (0, HANDSHAKE) => {
-                let malformed = || DtlsError::Failed { reason: "malformed message".to_owned() };
-                if record.content.is_empty() {
-                    return Ok(false);
-                }
-                for fragment in fragments(record.content) {
-                    let fragment = fragment.ok_or_else(malformed)?;
-                    self.hellos.take(&fragment).map_err(|_| malformed())?;
-                }
-                Ok(true)
+    /// The messages that are whole by this record, in one with its number.
+    fn whole_messages(&mut self, record: &Record<'_>) -> Result<Option<Bytes>, DtlsError> {
+        let malformed = || DtlsError::Failed { reason: "malformed message".to_owned() };
+        let mut content = Vec::new();
+        for fragment in fragments(record.content) {
+            let fragment = fragment.ok_or_else(malformed)?;
+            let whole = self.assembly.take(&fragment).map_err(|_| malformed())?;
+            if let Some(body) = whole {
+                self.hellos.take(fragment.kind, &body).map_err(|_| malformed())?;
+                put_message(&fragment, &body, &mut content);
             }
-            (0, CHANGE_CIPHER_SPEC) => Ok(record.content == [1]),
+        }
+        let Ok(length) = u16::try_from(content.len()) else { return Ok(None) };
+        let numbered = record.whole.get(..HEADER.saturating_sub(2)).unwrap_or_default();
+        let whole = [numbered, &length.to_be_bytes(), &content].concat();
+        Ok((length > 0).then(|| whole.into()))
+    }
+
+    fn is_wanted(&mut self, record: &Record<'_>) -> bool {
+        match (record.epoch, record.kind) {
+            (0, CHANGE_CIPHER_SPEC) => record.content == [1],
             (0, ALERT) => {
                 // A warning would be answered by the same warning, for ever.
                 let is_end = matches!(record.content, [2, _] | [_, 0]);
                 self.has_alert |= is_end;
-                Ok(is_end)
+                is_end
             }
-            (1, HANDSHAKE | ALERT) => Ok(record.content.len() > SEALED_OVERHEAD),
-            _ => Ok(false),
+            (1, HANDSHAKE | ALERT) => record.content.len() > SEALED_OVERHEAD,
+            _ => false,
         }
     }
 }
@@ -188,7 +201,7 @@ mod tests {
     #[test]
     fn only_records_of_a_handshake_pass() {
         let mut inbound = Inbound::default();
-        let mut passes = |record: Vec<u8>| inbound.admit(&record).unwrap().is_some();
+        let mut passes = |record: Vec<u8>| inbound.admit(&record).unwrap() == [record];
         assert!(passes(message(0).to_vec()));
         assert!(passes(record(CHANGE_CIPHER_SPEC, 0, &[1])));
         assert!(!passes(record(CHANGE_CIPHER_SPEC, 0, &[2])));
@@ -199,14 +212,28 @@ mod tests {
         assert!(passes(record(ALERT, 1, &[0; 26])));
         assert!(!passes(record(HANDSHAKE, 2, &[0; 48])));
         assert!(!inbound.has_alert);
-        assert!(inbound.admit(&record(ALERT, 0, &[2, 40])).unwrap().is_some());
+        assert_eq!(inbound.admit(&record(ALERT, 0, &[2, 40])).unwrap().len(), 1);
         assert!(inbound.has_alert);
     }
 
     #[test]
     fn a_record_between_others_is_taken_out() {
         let mixed = [record(23, 0, b"data"), message(0).to_vec(), record(99, 0, &[])].concat();
-        assert_eq!(Inbound::default().admit(&mixed), Ok(Some(message(0))));
+        assert_eq!(Inbound::default().admit(&mixed), Ok(vec![message(0)]));
+    }
+
+    #[test]
+    fn pieces_pass_as_the_message_that_they_make() {
+        let mut inbound = Inbound::default();
+        let piece = |offset: u8, bytes: &[u8]| {
+            let head = [14, 0, 0, 4, 0, 3, 0, 0, offset, 0, 0, bytes.len() as u8];
+            record(HANDSHAKE, 0, &[&head[..], bytes].concat())
+        };
+        assert_eq!(inbound.admit(&piece(0, &[1, 2])), Ok(Vec::new()));
+        // The one that completes it comes with another message in its datagram.
+        let last = [piece(1, &[2, 3, 4]), message(4).to_vec()].concat();
+        let whole = record(HANDSHAKE, 0, &[14, 0, 0, 4, 0, 3, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4]);
+        assert_eq!(inbound.admit(&last), Ok(vec![whole.into(), message(4)]));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! knows, and browsers list the slowest first: knowing their list, only the best of it is offered. And
 //! that crate does not check where extensions end.
 
-use super::record::Fragment;
+use super::assembly::Malformed;
 
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
@@ -13,75 +13,30 @@ const CLIENT_KEY_EXCHANGE: u8 = 16;
 /// The extension `use_srtp` (RFC 5764, 4.1.1).
 const USE_SRTP: u16 = 14;
 
-/// Bytes of the longest hello: those with post-quantum keys have under 2,000.
-const LONGEST: usize = 16 * 1024;
-/// Pieces that may arrive out of order.
-const PIECES: usize = 32;
-
-/// What the peer sent makes no sense.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Malformed;
-
-/// Puts hellos together, and remembers the profiles that a client listed.
+/// Remembers the profiles that a client listed.
 #[derive(Debug, Default)]
 pub(super) struct Hellos {
-    message: u16,
-    pieces: Vec<(usize, Vec<u8>)>,
     profiles: Option<Vec<u16>>,
 }
 
 impl Hellos {
-    /// The SRTP profiles that the peer lists, once its hello is whole. Empty when it lists none.
+    /// The SRTP profiles that the peer lists, once its hello has come. Empty when it lists none.
     pub(super) fn profiles(&self) -> Option<&[u16]> {
         self.profiles.as_deref()
     }
 
-    /// Looks at a piece of a handshake message.
-    pub(super) fn take(&mut self, fragment: &Fragment<'_>) -> Result<(), Malformed> {
-        match fragment.kind {
-            CLIENT_HELLO | SERVER_HELLO => {}
-            // Their implementation looks at the first bytes without asking whether they are there.
-            SERVER_KEY_EXCHANGE | CLIENT_KEY_EXCHANGE if fragment.length < 4 => {
-                return Err(Malformed);
+    /// Looks at a whole handshake message.
+    pub(super) fn take(&mut self, kind: u8, body: &[u8]) -> Result<(), Malformed> {
+        match kind {
+            CLIENT_HELLO | SERVER_HELLO => {
+                let profiles = srtp_profiles(kind, body).ok_or(Malformed)?;
+                self.profiles.get_or_insert(profiles);
+                Ok(())
             }
-            _ => return Ok(()),
+            // Their implementation looks at the first bytes without asking whether they are there.
+            SERVER_KEY_EXCHANGE | CLIENT_KEY_EXCHANGE if body.len() < 4 => Err(Malformed),
+            _ => Ok(()),
         }
-        if fragment.length > LONGEST {
-            return Err(Malformed);
-        }
-        if fragment.message != self.message {
-            self.message = fragment.message;
-            self.pieces.clear();
-        }
-        if fragment.bytes.len() == fragment.length {
-            return self.read(fragment.kind, fragment.bytes);
-        }
-        if self.pieces.len() < PIECES {
-            self.pieces.push((fragment.offset, fragment.bytes.to_vec()));
-        }
-        if let Some(whole) = self.assemble(fragment.length) {
-            self.pieces.clear();
-            return self.read(fragment.kind, &whole);
-        }
-        Ok(())
-    }
-
-    fn assemble(&self, length: usize) -> Option<Vec<u8>> {
-        let mut whole = Vec::new();
-        while whole.len() < length {
-            let next = self.pieces.iter().find_map(|(offset, bytes)| {
-                let news = bytes.get(whole.len().checked_sub(*offset)?..)?;
-                (!news.is_empty()).then_some(news)
-            })?;
-            whole.extend_from_slice(next);
-        }
-        Some(whole)
-    }
-
-    fn read(&mut self, kind: u8, hello: &[u8]) -> Result<(), Malformed> {
-        let profiles = srtp_profiles(kind, hello).ok_or(Malformed)?;
-        self.profiles.get_or_insert(profiles);
-        Ok(())
     }
 }
 
@@ -153,21 +108,15 @@ mod tests {
         hello
     }
 
-    fn piece(bytes: &[u8], length: usize, offset: usize) -> Fragment<'_> {
-        Fragment { kind: CLIENT_HELLO, length, message: 1, offset, bytes }
-    }
-
     #[test]
-    fn profiles_are_read_from_pieces_in_any_order() {
-        let hello = hello();
-        for cut in 1..hello.len() {
-            let (a, b) = hello.split_at(cut);
-            let mut hellos = Hellos::default();
-            hellos.take(&piece(b, hello.len(), cut)).unwrap();
-            assert_eq!(hellos.profiles(), None);
-            hellos.take(&piece(a, hello.len(), 0)).unwrap();
-            assert_eq!(hellos.profiles(), Some([1, 7].as_slice()));
-        }
+    fn profiles_are_those_of_the_first_hello() {
+        let mut hellos = Hellos::default();
+        assert_eq!(hellos.profiles(), None);
+        hellos.take(CLIENT_HELLO, &hello()).unwrap();
+        assert_eq!(hellos.profiles(), Some([1, 7].as_slice()));
+        let start = hello().len() - 17;
+        hellos.take(CLIENT_HELLO, &hello()[..start]).unwrap();
+        assert_eq!(hellos.profiles(), Some([1, 7].as_slice()));
     }
 
     #[test]
@@ -175,21 +124,16 @@ mod tests {
         let hello = hello();
         let start = hello.len() - 17;
         for length in 0..hello.len() {
-            let cut = &hello[..length];
-            let read = Hellos::default().take(&piece(cut, length, 0));
+            let read = Hellos::default().take(CLIENT_HELLO, &hello[..length]);
             assert_eq!(read.is_ok(), length == start, "{length}");
         }
     }
 
     #[test]
-    fn lengths_have_limits() {
-        let wrong = Fragment { kind: CLIENT_KEY_EXCHANGE, ..piece(&[], 0, 0) };
-        assert_eq!(Hellos::default().take(&wrong), Err(Malformed));
-        assert_eq!(Hellos::default().take(&piece(&[1], 20_000, 0)), Err(Malformed));
-        let mut hellos = Hellos::default();
-        for _ in 0..1000 {
-            hellos.take(&piece(&[1], 10_000, 5)).unwrap();
+    fn a_key_exchange_has_its_first_bytes() {
+        for kind in [CLIENT_KEY_EXCHANGE, SERVER_KEY_EXCHANGE] {
+            assert_eq!(Hellos::default().take(kind, &[3, 0, 23]), Err(Malformed));
+            assert_eq!(Hellos::default().take(kind, &[3, 0, 23, 65]), Ok(()));
         }
-        assert_eq!(hellos.pieces.len(), PIECES);
     }
 }

@@ -57,7 +57,7 @@ pub(super) struct Link {
 
 struct Inbox {
     datagrams: mpsc::Receiver<Bytes>,
-    /// Read ahead, to see the peer's hello.
+    /// What the guard has admitted: of one datagram, or read ahead to see the peer's hello.
     ready: VecDeque<Bytes>,
 }
 
@@ -77,8 +77,7 @@ impl Link {
     pub(super) async fn hello(&self) -> Result<Vec<u16>, DtlsError> {
         let mut inbox = self.inbox.lock().await;
         loop {
-            let datagram = self.next(&mut inbox).await?;
-            inbox.ready.push_back(datagram);
+            self.fill(&mut inbox).await?;
             let inbound = lock(&self.inbound);
             if let Some(profiles) = inbound.hellos.profiles() {
                 return Ok(profiles.to_vec());
@@ -89,17 +88,13 @@ impl Link {
         }
     }
 
-    /// The next datagram that the guard admits. Pends for ever when there is nobody to send one.
-    async fn next(&self, inbox: &mut Inbox) -> Result<Bytes, DtlsError> {
-        loop {
-            let Some(datagram) = inbox.datagrams.recv().await else {
-                std::future::pending::<()>().await;
-                continue;
-            };
-            if let Some(admitted) = lock(&self.inbound).admit(&datagram)? {
-                return Ok(admitted);
-            }
-        }
+    /// Waits for a datagram, of which the guard may admit anything. Pends for ever when there is nobody to send one.
+    async fn fill(&self, inbox: &mut Inbox) -> Result<(), DtlsError> {
+        let Some(datagram) = inbox.datagrams.recv().await else {
+            return std::future::pending().await;
+        };
+        inbox.ready.extend(lock(&self.inbound).admit(&datagram)?);
+        Ok(())
     }
 
     /// Waits until the guard refuses what the peer sends.
@@ -138,16 +133,15 @@ impl Conn for Link {
     /// Never answers an error: the reader would ask again at once, and never stop.
     async fn recv(&self, buffer: &mut [u8]) -> Result<usize, LinkError> {
         let mut inbox = self.inbox.lock().await;
-        let datagram = match inbox.ready.pop_front() {
-            Some(datagram) => datagram,
-            None => match self.next(&mut inbox).await {
-                Ok(datagram) => datagram,
-                Err(error) => {
-                    *lock(&self.refusal) = Some(error);
-                    self.refused.notify_one();
-                    std::future::pending().await
-                }
-            },
+        let datagram = loop {
+            if let Some(datagram) = inbox.ready.pop_front() {
+                break datagram;
+            }
+            if let Err(error) = self.fill(&mut inbox).await {
+                *lock(&self.refusal) = Some(error);
+                self.refused.notify_one();
+                std::future::pending().await
+            }
         };
         let length = datagram.len().min(buffer.len());
         if let (Some(room), Some(bytes)) = (buffer.get_mut(..length), datagram.get(..length)) {

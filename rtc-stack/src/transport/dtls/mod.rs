@@ -1,5 +1,6 @@
 //! Handshakes by crate `dtls`, each a task of a runtime that the media threads have no part in.
 
+mod assembly;
 mod association;
 mod certificate;
 mod guard;

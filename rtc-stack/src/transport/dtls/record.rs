@@ -83,6 +83,14 @@ fn read_fragment(bytes: &[u8]) -> Option<(Fragment<'_>, &[u8])> {
     Some((Fragment { kind, length, message, offset, bytes }, after))
 }
 
+/// Appends a message as one piece.
+pub(super) fn put_message(of: &Fragment<'_>, body: &[u8], out: &mut Vec<u8>) {
+    let [.., l0, l1, l2] = body.len().to_be_bytes();
+    let [m0, m1] = of.message.to_be_bytes();
+    out.extend([of.kind, l0, l1, l2, m0, m1, 0, 0, 0, l0, l1, l2]);
+    out.extend_from_slice(body);
+}
+
 /// An alert that no key protects: for a handshake that ends before there are any.
 pub(super) fn plain_alert(sequence: u64, description: u8) -> [u8; HEADER + 2] {
     let [_, _, s0, s1, s2, s3, s4, s5] = sequence.to_be_bytes();
@@ -120,5 +128,8 @@ mod tests {
         let beyond = [14, 0, 0, 2, 0, 3, 0, 0, 1, 0, 0, 2, 8, 9];
         assert_eq!(fragments(&beyond).collect::<Vec<_>>(), [None]);
         assert_eq!(fragments(&[]).count(), 0);
+        let mut joined = Vec::new();
+        put_message(&fragment, &[6, 7, 8, 9], &mut joined);
+        assert_eq!(joined, [14, 0, 0, 4, 0, 3, 0, 0, 0, 0, 0, 4, 6, 7, 8, 9]);
     }
 }
