@@ -101,7 +101,7 @@ fn reordering_and_duplication_change_nothing() {
         delay: Duration::from_millis(10),
         jitter: Duration::from_millis(12),
         duplication: 0.1,
-        loss: 0.0,
+        ..Conditions::default()
     };
     for client in [publisher, viewer] {
         world.client(client).up.conditions = mixed;

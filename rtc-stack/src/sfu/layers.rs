@@ -4,14 +4,15 @@ use std::time::Instant;
 
 use super::seat::OUTPUTS;
 use super::seating::viewer_mut;
-use super::stream::Stream;
+use super::stream::{Stream, StreamTrack};
 use super::viewer::{Place, Viewer};
 use super::{Event, PeerId, RoleState, Sfu, SfuError, StreamId, Track};
 use crate::{MediaKind, Rid};
 
 impl Sfu {
-    /// Lets a viewer have one simulcast layer, from the layer's next keyframe on; `None` leaves the choice to what
-    /// arrives, of which it gets the highest.
+    /// Lets a viewer have one simulcast layer, from the layer's next keyframe on, whatever its path carries; `None`
+    /// leaves the choice to what arrives, of which it gets the highest that the path is taken to carry
+    /// ([`PeerStatistics::estimated_bitrate`](super::PeerStatistics::estimated_bitrate)).
     ///
     /// # Errors
     ///
@@ -54,7 +55,7 @@ impl Sfu {
             let codec = |track: u8| {
                 tracks.get(usize::from(track)).map(|track| track.track.parameters.codec)
             };
-            output.pending = None;
+            let pending = output.pending.take();
             // Another layer has the same codec; sound does not change by itself.
             if has == chosen || codec(has) != codec(chosen) {
                 continue;
@@ -62,6 +63,10 @@ impl Sfu {
             if codec(chosen).and_then(|codec| codec.kind()) == Some(MediaKind::Video) {
                 output.pending = Some(chosen);
                 wanted = Some(chosen);
+                let rate = |track: u8| tracks.get(usize::from(track)).map(StreamTrack::rate);
+                if pending != Some(chosen) && viewer.layer.is_none() && rate(chosen) < rate(has) {
+                    viewer.climb.fail(now);
+                }
             }
         }
         if let Some(track) = wanted {
@@ -85,15 +90,23 @@ impl Sfu {
 pub(super) fn chosen(stream: &Stream, viewer: &Viewer, output: usize, now: Instant) -> Option<u8> {
     let section = viewer.sections.get(output)?;
     let Place::Seated(index) = viewer.place else { return None };
-    let has = stream.seats.get(index)?.outputs.get(output)?.as_ref()?.track;
+    let seat = stream.seats.get(index)?;
+    let has = seat.outputs.get(output)?.as_ref()?.track;
     let is_chosen = |track: &Track| {
         track.kind() == Some(section.kind) && track.layer.is_some() && track.layer == viewer.layer
     };
     let by_name = (0u8..).zip(&stream.tracks).find(|(_, state)| is_chosen(&state.track));
-    match by_name {
-        Some((number, _)) => Some(number),
-        None => {
-            stream.best(now, section.kind, has.filter(|has| stream.is_kind(*has, section.kind)))
+    if let Some((number, _)) = by_name {
+        return Some(number);
+    }
+    let has = has.filter(|has| stream.is_kind(*has, section.kind));
+    if let (Some(has), true) = (has, stream.has_layers(section.kind)) {
+        let needed = stream.tracks.get(usize::from(has)).map(|had| stream.bits_with(now, had));
+        if let Some(bits) = viewer.budget(now, seat, needed?)
+            && let Some(fitting) = stream.fitting(now, section.kind, has, bits)
+        {
+            return Some(fitting);
         }
     }
+    stream.best(now, section.kind, has)
 }

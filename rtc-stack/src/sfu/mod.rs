@@ -1,6 +1,8 @@
 //! All peers of one shard: what publishers send goes out to the server, what streams get goes out to viewers.
 
+mod bandwidth;
 mod catch_up;
+mod climb;
 mod clock;
 mod config;
 mod error;
@@ -78,11 +80,14 @@ pub struct Sfu {
     publishers: Vec<PeerId>,
     /// Viewers that are being sent what was there before them.
     catching_up: Vec<(StreamId, PeerId)>,
+    /// Viewers that are being sent more than media, to see whether their path carries it.
+    probing: Vec<(StreamId, PeerId)>,
     /// Tracks of which a keyframe is wanted a little later.
     keyframes_wanted: Vec<(StreamId, u8)>,
     slots: Slots,
     publishers_due: Option<Instant>,
     catch_up_due: Option<Instant>,
+    probes_due: Option<Instant>,
     events: VecDeque<Event>,
     dropped_events: u64,
     /// What a batch comes to, and RTCP in the making: kept so that neither is allocated each time.
@@ -179,10 +184,12 @@ impl Sfu {
             pending: 0,
             publishers: Vec::new(),
             catching_up: Vec::new(),
+            probing: Vec::new(),
             keyframes_wanted: Vec::new(),
             slots: Slots::new(),
             publishers_due: None,
             catch_up_due: None,
+            probes_due: None,
             events: VecDeque::new(),
             dropped_events: 0,
             batch: Vec::new(),

@@ -43,22 +43,8 @@ impl Sfu {
                         self.note_picture_loss(now, id, media);
                     }
                 }
-                Packet::Remb(remb) => {
-                    if let Some(viewer) = viewer_mut(&mut self.peers, id) {
-                        viewer.estimated_bitrate = Some(remb.bitrate());
-                    }
-                }
-                Packet::TransportFeedback(feedback) => {
-                    let Some(viewer) = viewer_mut(&mut self.peers, id) else { return };
-                    let (all, received) =
-                        feedback.statuses().fold((0u64, 0u64), |(n, r), status| {
-                            let received = u64::from(status.arrival.is_some());
-                            (n.saturating_add(1), r.saturating_add(received))
-                        });
-                    let lost = all.saturating_sub(received);
-                    viewer.transport_received = viewer.transport_received.saturating_add(received);
-                    viewer.transport_lost = viewer.transport_lost.saturating_add(lost);
-                }
+                Packet::Remb(remb) => self.note_told_bitrate(now, id, remb.bitrate()),
+                Packet::TransportFeedback(feedback) => self.note_arrivals(now, id, &feedback),
                 _ => {}
             }
         }

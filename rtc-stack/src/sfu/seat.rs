@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::PeerId;
+use super::bandwidth::Bandwidth;
 use super::history::Kept;
 use super::output::{ExtensionIds, Output};
 use crate::bytes_at::put;
@@ -20,13 +21,15 @@ const OSN: usize = 2;
 pub(super) struct Seat {
     pub(super) peer: PeerId,
     pub(super) flow: Flow,
-    /// The number that the next packet has in the viewer's transport-wide reports.
-    transport_sequence: u16,
+    /// The number that the latest packet has in the viewer's transport-wide reports.
+    pub(super) transport_sequence: u16,
     /// Packets that are to be lost on purpose.
     pub(super) to_drop: u16,
     /// What it carries, video first: what follows packets of equal size may be shorter, and shares their run.
     pub(super) outputs: [Option<Output>; OUTPUTS],
     pub(super) srtp: Outbound,
+    /// What the path carries, where there are layers to choose by it. Else no packet is numbered.
+    pub(super) bandwidth: Option<Box<Bandwidth>>,
 }
 
 /// How a packet is sent.
@@ -43,7 +46,7 @@ impl Seat {
         srtp: Outbound,
         outputs: [Option<Output>; OUTPUTS],
     ) -> Self {
-        Self { peer, flow, transport_sequence: 0, to_drop: 0, outputs, srtp }
+        Self { peer, flow, transport_sequence: 0, to_drop: 0, outputs, srtp, bandwidth: None }
     }
 
     /// Sends what the viewer gets of a batch: pairs of a track's number and a packet of it.
@@ -54,8 +57,8 @@ impl Seat {
         batch: &[(u8, Kept)],
         out: &mut Outgoing,
     ) {
-        let Self { outputs, srtp, flow, transport_sequence, to_drop, .. } = self;
-        let mut path = Path { srtp, flow, transport_sequence, to_drop, at };
+        let Self { outputs, srtp, flow, transport_sequence, to_drop, bandwidth, .. } = self;
+        let mut path = Path { srtp, flow, transport_sequence, bandwidth, to_drop, at };
         for output in outputs.iter_mut().flatten() {
             for (track, kept) in batch {
                 if output.track != Some(*track) && !output.turns_to(now, *track, kept) {
@@ -78,8 +81,8 @@ impl Seat {
         kept: &Kept,
         out: &mut Outgoing,
     ) {
-        let Self { outputs, srtp, flow, transport_sequence, to_drop, .. } = self;
-        let mut path = Path { srtp, flow, transport_sequence, to_drop, at };
+        let Self { outputs, srtp, flow, transport_sequence, to_drop, bandwidth, .. } = self;
+        let mut path = Path { srtp, flow, transport_sequence, bandwidth, to_drop, at };
         if let Some(Some(output)) = outputs.get_mut(output) {
             path.send(now, output, kept, out);
         }
@@ -94,8 +97,8 @@ impl Seat {
         kept: &Kept,
         out: &mut Outgoing,
     ) -> usize {
-        let Self { outputs, srtp, flow, transport_sequence, to_drop, .. } = self;
-        let mut path = Path { srtp, flow, transport_sequence, to_drop, at };
+        let Self { outputs, srtp, flow, transport_sequence, to_drop, bandwidth, .. } = self;
+        let mut path = Path { srtp, flow, transport_sequence, bandwidth, to_drop, at };
         let Some(Some(output)) = outputs.get_mut(output) else { return 0 };
         if output.rtx.is_some() {
             path.write(output, number, kept, Form::Retransmission, out)
@@ -110,6 +113,7 @@ struct Path<'a> {
     srtp: &'a Outbound,
     flow: &'a Flow,
     transport_sequence: &'a mut u16,
+    bandwidth: &'a mut Option<Box<Bandwidth>>,
     to_drop: &'a mut u16,
     at: AbsSendTime,
 }
@@ -141,7 +145,8 @@ impl Path<'_> {
         }
         let ids = output.ids;
         let mid_id = if output.has_mid(number) { ids.mid } else { 0 };
-        if ids.transport_cc != 0 {
+        let transport_cc = if self.bandwidth.is_some() { ids.transport_cc } else { 0 };
+        if transport_cc != 0 {
             *self.transport_sequence = self.transport_sequence.wrapping_add(1);
         }
         if *self.to_drop > 0 {
@@ -154,13 +159,18 @@ impl Path<'_> {
             (mid_id, output.mid.as_str().as_bytes()),
             (level.map_or(0, |_| ids.audio_level), &[level.unwrap_or(0)]),
             (orientation.map_or(0, |_| ids.orientation), &[orientation.unwrap_or(0)]),
-            (ids.transport_cc, &self.transport_sequence.to_be_bytes()),
+            (transport_cc, &self.transport_sequence.to_be_bytes()),
             (ids.abs_send_time, &self.at.encode()),
         ];
         let payload = kept.packet.payload();
         let header = Fields::encoded_len(&extensions);
         let plain = header.saturating_add(original).saturating_add(payload.len());
         let length = plain.saturating_add(self.srtp.profile().rtp_overhead());
+        if transport_cc != 0
+            && let Some(bandwidth) = self.bandwidth
+        {
+            bandwidth.note(*self.transport_sequence, self.at, length);
+        }
         let packet = out.append(self.flow, length);
         let sequence = index as u16;
         let timestamp = output.timestamp(kept.timestamp);

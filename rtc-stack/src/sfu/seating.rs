@@ -136,6 +136,7 @@ impl Sfu {
                 wanted.push(number);
             }
         }
+        found.measure(index);
         for track in unsupported {
             self.events.push_back(Event::Unsupported { peer, stream, track });
         }

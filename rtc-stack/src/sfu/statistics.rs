@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use super::published::PublishedTrack;
 use super::seat::Seat;
+use super::stream::Stream;
 use super::viewer::{Place, Viewer};
 use super::{PeerId, RoleState, Sfu};
-use crate::{MediaKind, Ssrc};
+use crate::{MediaKind, Rid, Ssrc};
 
 /// What passed between a peer and us.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -12,9 +13,13 @@ use crate::{MediaKind, Ssrc};
 pub struct PeerStatistics {
     /// The round-trip time, once a report has told it.
     pub rtt: Option<Duration>,
-    /// The bit rate in bits per second that a viewer says it can take (REMB).
+    /// The bit rate in bits per second that the path to a viewer is taken to carry: by its transport-wide reports where
+    /// its stream has simulcast layers, and else what it says itself (REMB). `None` while nothing is known.
     pub estimated_bitrate: Option<u64>,
-    /// Packets that a viewer's transport-wide reports said have arrived.
+    /// Bytes that a viewer was sent to see whether its path carries a higher layer.
+    pub probed_bytes: u64,
+    /// Packets that a viewer's transport-wide reports said have arrived. There are reports only while its stream has
+    /// simulcast layers.
     pub transport_received: u64,
     /// Packets that they said have not.
     pub transport_lost: u64,
@@ -36,6 +41,8 @@ pub struct TrackStatistics {
     pub track: u8,
     /// Sound or pictures.
     pub kind: MediaKind,
+    /// The simulcast layer, if the track is one.
+    pub layer: Option<Rid>,
     /// The source.
     pub ssrc: Ssrc,
     /// Packets, without retransmissions to viewers.
@@ -67,15 +74,13 @@ impl Sfu {
                 PeerStatistics { tracks: tracks.collect(), ..PeerStatistics::default() }
             }
             RoleState::Viewer(viewer) => {
+                let stream = viewer.stream.and_then(|stream| self.streams.get(stream));
                 let seat = match &viewer.place {
                     Place::NotConnected => None,
                     Place::Parked(seat) => Some(&**seat),
-                    Place::Seated(index) => {
-                        let stream = viewer.stream.and_then(|stream| self.streams.get(stream));
-                        stream.and_then(|stream| stream.seats.get(*index))
-                    }
+                    Place::Seated(index) => stream.and_then(|stream| stream.seats.get(*index)),
                 };
-                viewer.statistics(seat)
+                viewer.statistics(seat, stream)
             }
         };
         statistics.refused = found.refused;
@@ -89,6 +94,7 @@ impl PublishedTrack {
         Some(TrackStatistics {
             track,
             kind: self.kind,
+            layer: self.layer,
             ssrc: self.ssrc?,
             packets: self.packets,
             bytes: self.bytes,
@@ -103,14 +109,17 @@ impl PublishedTrack {
 }
 
 impl Viewer {
-    fn statistics(&self, seat: Option<&Seat>) -> PeerStatistics {
+    fn statistics(&self, seat: Option<&Seat>, stream: Option<&Stream>) -> PeerStatistics {
         let outputs = seat.map_or(&[][..], |seat| &seat.outputs);
         let tracks = outputs.iter().zip(&self.reports).zip(&self.sections);
         let tracks = tracks.filter_map(|((output, report), section)| {
             let output = output.as_ref()?;
+            let number = output.track?;
+            let track = stream.and_then(|stream| stream.tracks.get(usize::from(number)));
             Some(TrackStatistics {
-                track: output.track?,
+                track: number,
                 kind: section.kind,
+                layer: track.and_then(|track| track.track.layer),
                 ssrc: output.ssrc,
                 packets: output.packets,
                 bytes: output.bytes,
@@ -124,7 +133,8 @@ impl Viewer {
         });
         PeerStatistics {
             rtt: self.rtt,
-            estimated_bitrate: self.estimated_bitrate,
+            estimated_bitrate: seat.and_then(|seat| self.estimate(seat)),
+            probed_bytes: self.climb.probed_bytes,
             transport_received: self.transport_received,
             transport_lost: self.transport_lost,
             retransmitted_bytes: self.retransmission.bytes,

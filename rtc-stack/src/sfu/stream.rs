@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::SfuConfig;
+use super::bandwidth::Bandwidth;
 use super::clock::{ClockOffset, SenderClock};
 use super::history::{History, Kept};
 use super::seat::Seat;
@@ -102,6 +103,64 @@ impl Stream {
         track.is_some_and(|track| track.track.kind() == Some(kind))
     }
 
+    /// Measures the path to a viewer where there is a choice to be made by that, and the viewer reports what arrives.
+    pub(super) fn measure(&mut self, index: usize) {
+        let has_choice = self.has_layers(MediaKind::Video);
+        let Some(seat) = self.seats.get_mut(index) else { return };
+        let reports = seat.outputs.iter().flatten().any(|output| output.ids.transport_cc != 0);
+        if !(has_choice && reports) {
+            seat.bandwidth = None;
+        } else if seat.bandwidth.is_none() {
+            seat.bandwidth = Some(Box::new(Bandwidth::new()));
+        }
+    }
+
+    /// Whether there is a choice between layers of one kind.
+    pub(super) fn has_layers(&self, kind: MediaKind) -> bool {
+        self.layers(kind).nth(1).is_some()
+    }
+
+    fn layers(&self, kind: MediaKind) -> impl Iterator<Item = (u8, &StreamTrack)> {
+        let tracks = (0..=u8::MAX).zip(&self.tracks);
+        tracks.filter(move |(_, track)| {
+            track.track.kind() == Some(kind) && track.track.layer.is_some()
+        })
+    }
+
+    /// The layer that a path of so many bits per second carries: the highest of those that arrive with what else the
+    /// viewer gets, or else the lowest. A layer above the one that it has needs a tenth more.
+    pub(super) fn fitting(&self, now: Instant, kind: MediaKind, has: u8, bits: u64) -> Option<u8> {
+        let had = self.tracks.get(usize::from(has)).map_or(0, StreamTrack::rate);
+        let arriving = || self.layers(kind).filter(|(_, track)| track.arrives(now));
+        let needs = |track: &StreamTrack| {
+            let needs = self.bits_with(now, track);
+            if track.rate() > had { with_reserve(needs) } else { needs }
+        };
+        let fits = arriving().filter(|(_, track)| needs(track) <= bits);
+        let best = fits.max_by_key(|(_, track)| track.rate());
+        best.or_else(|| arriving().min_by_key(|(_, track)| track.rate())).map(|(number, _)| number)
+    }
+
+    /// The next higher layer than the one that a viewer has, and the bits per second that it needs.
+    pub(super) fn next_higher(&self, now: Instant, kind: MediaKind, has: u8) -> Option<(u8, u64)> {
+        let had = self.tracks.get(usize::from(has))?;
+        let higher = self.layers(kind).filter(|(number, track)| {
+            let is_same = track.track.parameters.codec == had.track.parameters.codec;
+            *number != has && is_same && track.arrives(now) && track.rate() > had.rate()
+        });
+        let (number, track) = higher.min_by_key(|(_, track)| track.rate())?;
+        Some((number, with_reserve(self.bits_with(now, track))))
+    }
+
+    /// Bits per second of a track, and of the sound that goes with it.
+    pub(super) fn bits_with(&self, now: Instant, track: &StreamTrack) -> u64 {
+        let is_sound = |other: &&StreamTrack| {
+            other.track.kind() == Some(MediaKind::Audio) && other.arrives(now)
+        };
+        let sound = self.tracks.iter().filter(is_sound).map(StreamTrack::rate).max().unwrap_or(0);
+        track.rate().saturating_add(sound).saturating_mul(8)
+    }
+
     /// The track of a kind that a viewer should get: of those that arrive, the one with the highest rate; the one that
     /// it has stays unless another has a fifth more.
     pub(super) fn best(&self, now: Instant, kind: MediaKind, has: Option<u8>) -> Option<u8> {
@@ -120,6 +179,11 @@ impl Stream {
         });
         if is_good { has } else { Some(best) }
     }
+}
+
+/// A tenth more.
+const fn with_reserve(bits: u64) -> u64 {
+    bits.saturating_add(bits / 10)
 }
 
 impl StreamTrack {
@@ -200,7 +264,7 @@ impl StreamTrack {
     }
 
     /// Bytes in a second; before there has been one, what has come so far.
-    fn rate(&self) -> u64 {
+    pub(super) fn rate(&self) -> u64 {
         self.rate.max(self.window.map_or(0, |(_, counted)| counted))
     }
 

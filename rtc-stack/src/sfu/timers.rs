@@ -18,7 +18,7 @@ impl Sfu {
             let track = self.streams.get(*stream)?.tracks.get(usize::from(*track))?;
             track.keyframe_due(self.config.keyframe_interval)
         });
-        let others = [self.slots.due(), self.publishers_due, self.catch_up_due];
+        let others = [self.slots.due(), self.publishers_due, self.catch_up_due, self.probes_due];
         others.into_iter().flatten().chain(keyframes).min()
     }
 
@@ -26,6 +26,7 @@ impl Sfu {
     /// silent. Calls that come early do nothing.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Outgoing) {
         self.catch_up(now, out);
+        self.send_probes(now, out);
         self.ask_for_keyframes(now);
         if self.publishers_due.is_some_and(|due| due <= now) {
             self.publishers_due = if self.publishers.is_empty() {
@@ -62,6 +63,7 @@ impl Sfu {
             let index = *index;
             if viewer.layer.is_none() {
                 self.choose_layer(now, stream, index);
+                self.climb(now, stream, index, out);
             }
             self.report_to_viewer(now, id, out);
         }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::climb::Climb;
 use super::history::Kept;
 use super::output::{ExtensionIds, Gate, Output, Rtx};
 use super::retransmission::Retransmission;
@@ -24,7 +25,9 @@ pub(super) struct Viewer {
     pub(super) layer: Option<Rid>,
     pub(super) retransmission: Retransmission,
     pub(super) rtt: Option<Duration>,
-    pub(super) estimated_bitrate: Option<u64>,
+    /// The rate in bits per second that the viewer says it can take (REMB).
+    pub(super) told_bitrate: Option<u64>,
+    pub(super) climb: Climb,
     pub(super) transport_received: u64,
     pub(super) transport_lost: u64,
     /// What the viewer says of each of its outputs.
@@ -68,7 +71,8 @@ impl Viewer {
             layer: None,
             retransmission: Retransmission::new(limits),
             rtt: None,
-            estimated_bitrate: None,
+            told_bitrate: None,
+            climb: Climb::default(),
             transport_received: 0,
             transport_lost: 0,
             reports: Default::default(),
@@ -82,6 +86,12 @@ impl Viewer {
             Some(Output::new(index, source.ssrc, section.mid, rng))
         });
         std::array::from_fn(|_| outputs.next().flatten())
+    }
+
+    /// What the path is taken to carry, in bits per second, by what is measured, and else by what the viewer says.
+    pub(super) fn estimate(&self, seat: &Seat) -> Option<u64> {
+        let measured = seat.bandwidth.as_ref().and_then(|bandwidth| bandwidth.bits());
+        measured.or(self.told_bitrate)
     }
 
     /// Sends a packet again if there is one, it may be had, and was not sent a moment ago.

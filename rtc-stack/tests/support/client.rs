@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use rtc_stack::arena::Destination;
 use rtc_stack::rtcp::{NtpTime, Packet, Packets, ReportBlock, SenderInfo, Writer};
-use rtc_stack::rtp::{Fields, Header, ReceiveStatistics, SequenceExtender};
+use rtc_stack::rtp::{
+    Fields, Header, ReceiveStatistics, SequenceExtender, TransportSequence, TwccRecorder,
+};
 use rtc_stack::sdp::{Negotiated, NegotiatedSection};
 use rtc_stack::session::{Flow, Transport};
 use rtc_stack::srtp::{Inbound, Outbound, Profile, SessionKeys};
@@ -99,6 +101,8 @@ pub struct Sending {
     octets: u32,
     history: BTreeMap<u64, (u32, bool, Vec<u8>)>,
     pub keyframes_wanted: u32,
+    /// Bytes of a frame, whatever the layer's name says; a keyframe has four times as many.
+    pub frame_bytes: Option<usize>,
 }
 
 pub struct Client {
@@ -116,6 +120,10 @@ pub struct Client {
     pub asks_again: bool,
     pub keyframes_on_loss: bool,
     pub own_ssrc: Ssrc,
+    /// Answers transport-wide numbers by reports.
+    pub reports_arrivals: bool,
+    arrivals: TwccRecorder,
+    next_arrivals: Instant,
     /// As a publisher.
     pub sending: Vec<Sending>,
     transport_sequence: u16,
@@ -162,6 +170,9 @@ impl Client {
             asks_again: true,
             keyframes_on_loss: false,
             own_ssrc: Ssrc(0x00c0_ffee),
+            reports_arrivals: true,
+            arrivals: TwccRecorder::new(&Limits::default()),
+            next_arrivals: now,
             sending: Vec::new(),
             transport_sequence: 0,
             transport_reported: 0,
@@ -260,6 +271,7 @@ impl Client {
             octets: 0,
             history: BTreeMap::new(),
             keyframes_wanted: 0,
+            frame_bytes: None,
         });
     }
 
@@ -369,6 +381,11 @@ impl Client {
         let payload = header.payload(packet).unwrap();
         let fields = header.fields;
         let extensions = header.extensions(packet).map(|(id, data)| (id, data.to_vec())).collect();
+        let id = self.negotiated.sections.iter().find_map(|s| s.extensions.transport_wide_cc);
+        let number = id.and_then(|id| header.extensions(packet).data_of(id));
+        if let Some(number) = number.and_then(TransportSequence::decode) {
+            self.arrivals.receive(number.0, now);
+        }
         let media = self.rtx.get(&fields.ssrc).copied();
         let is_ours = self.negotiated.sections.iter().any(|section| {
             section
@@ -500,6 +517,21 @@ impl Client {
         if self.next_report <= now {
             self.next_report = now + Duration::from_millis(20);
             self.ask_again(now);
+            if self.reports_arrivals && self.next_arrivals <= now {
+                self.next_arrivals = now + Duration::from_millis(60);
+                self.report_arrivals(now);
+            }
+        }
+    }
+
+    fn report_arrivals(&mut self, now: Instant) {
+        while self.arrivals.is_due() {
+            let mut report = BytesMut::new();
+            if !self.arrivals.write(self.own_ssrc, Ssrc(1), &mut report) {
+                return;
+            }
+            self.outbound.seal_rtcp(&mut report, 0).unwrap();
+            self.up.send(now, &report);
         }
     }
 

@@ -12,6 +12,10 @@ pub struct Conditions {
     pub jitter: Duration,
     /// The share that comes twice.
     pub duplication: f64,
+    /// Bits per second that go through; what is more waits, and is lost when the queue is longer than `queue`.
+    pub rate: Option<u64>,
+    /// The longest that a datagram waits.
+    pub queue: Duration,
 }
 
 impl Default for Conditions {
@@ -21,6 +25,8 @@ impl Default for Conditions {
             delay: Duration::from_millis(1),
             jitter: Duration::ZERO,
             duplication: 0.0,
+            rate: None,
+            queue: Duration::from_millis(500),
         }
     }
 }
@@ -28,6 +34,10 @@ impl Default for Conditions {
 impl Conditions {
     pub fn loss(share: f64, delay: Duration) -> Self {
         Self { loss: share, delay, ..Self::default() }
+    }
+
+    pub fn rate(bits: u64, delay: Duration) -> Self {
+        Self { rate: Some(bits), delay, ..Self::default() }
     }
 }
 
@@ -37,13 +47,15 @@ pub struct Link {
     rng: fastrand::Rng,
     under_way: BTreeMap<(Instant, u64), Vec<u8>>,
     count: u64,
+    /// When the queue is empty.
+    free: Option<Instant>,
     pub lost: u64,
 }
 
 impl Link {
     pub fn new(conditions: Conditions, seed: u64) -> Self {
         let rng = fastrand::Rng::with_seed(seed);
-        Self { conditions, rng, under_way: BTreeMap::new(), count: 0, lost: 0 }
+        Self { conditions, rng, under_way: BTreeMap::new(), count: 0, free: None, lost: 0 }
     }
 
     pub fn send(&mut self, now: Instant, datagram: &[u8]) {
@@ -51,10 +63,22 @@ impl Link {
             self.lost += 1;
             return;
         }
+        let mut leaves = now;
+        if let Some(rate) = self.conditions.rate {
+            let begins = self.free.unwrap_or(now).max(now);
+            if begins - now > self.conditions.queue {
+                self.lost += 1;
+                return;
+            }
+            // With the headers of IP and UDP.
+            let bits = (datagram.len() + 28) as f64 * 8.0;
+            leaves = begins + Duration::from_secs_f64(bits / rate as f64);
+            self.free = Some(leaves);
+        }
         let copies = if self.rng.f64() < self.conditions.duplication { 2 } else { 1 };
         for _ in 0..copies {
             let arrival =
-                now + self.conditions.delay + self.conditions.jitter.mul_f64(self.rng.f64());
+                leaves + self.conditions.delay + self.conditions.jitter.mul_f64(self.rng.f64());
             self.count += 1;
             self.under_way.insert((arrival, self.count), datagram.to_vec());
         }

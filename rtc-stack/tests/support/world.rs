@@ -191,7 +191,13 @@ impl World {
             sending.keyframes_wanted = 0;
             let layer = sending.layer.map_or(0, |layer| layer.len());
             let packets = if is_keyframe { 8 } else { 3 } + layer;
-            for (payload, marker) in video_frame(rng, codec, is_keyframe, packets, 900) {
+            let bytes =
+                sending.frame_bytes.map(|bytes| if is_keyframe { 4 * bytes } else { bytes });
+            let (packets, size) = match bytes {
+                Some(bytes) => (bytes.div_ceil(1_100), bytes / bytes.div_ceil(1_100)),
+                None => (packets, 900),
+            };
+            for (payload, marker) in video_frame(rng, codec, is_keyframe, packets, size) {
                 client.send(now, source, &payload, marker);
             }
             let sending = &mut client.sending[source];
@@ -213,6 +219,12 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Lets a client report what it received.
+    pub fn report(&mut self, client: usize) {
+        let now = self.now;
+        self.client(client).send_receiver_reports(now);
     }
 
     /// Lets time pass.
