@@ -98,8 +98,9 @@ impl Peer {
                 command.args(["s_server", "-accept", &address, "-Verify", "1", "-naccept", "1"])
             }
         };
+        // Without `-nbio` a duplicate of a record makes it wait inside a call for what never comes.
         let mut child = command
-            .args(["-dtls1_2", "-mtu", &MTU.to_string(), "-use_srtp", their_name(profile)])
+            .args(["-nbio", "-dtls1_2", "-mtu", &MTU.to_string(), "-use_srtp", their_name(profile)])
             .args(["-keymatexport", EXPORTER_LABEL, "-keymatexportlen"])
             .arg(profile.keying_material_len().to_string())
             .arg("-cert")
