@@ -23,7 +23,26 @@ pub(super) enum Kind {
     Join,
     /// What a few players get while there are many, and after those have gone.
     Shrink,
+    /// Players by WHEP of so many streams, while the server has so many cores.
+    RtcPlay {
+        streams: u32,
+        cores: usize,
+    },
+    /// Publishers by WHIP, a stream each.
+    RtcPublish,
+    /// Players by WHEP that come while others play.
+    RtcJoin,
+    /// Players by WHEP that all come and all go, again and again.
+    RtcRounds,
 }
+
+/// How many players come by WHEP while others play, and in what time.
+pub(super) const RTC_JOINERS: u32 = 1_200;
+pub(super) const RTC_JOINING: Duration = Duration::from_secs(4);
+/// How often all players come and go.
+pub(super) const ROUNDS: usize = 10;
+/// How long they stay.
+pub(super) const ROUND: Duration = Duration::from_secs(1);
 
 impl Kind {
     /// How the server is to be set up.
@@ -37,7 +56,21 @@ impl Kind {
 
     /// The cores that the server gets.
     pub(super) fn cores(self) -> usize {
-        if self == Self::TwoCores { 2 } else { 1 }
+        match self {
+            Self::TwoCores => 2,
+            Self::RtcPlay { cores, .. } => cores,
+            _ => 1,
+        }
+    }
+
+    /// Whether it is of WebRTC.
+    pub(super) fn is_rtc(self) -> bool {
+        matches!(self, Self::RtcPlay { .. } | Self::RtcPublish | Self::RtcJoin | Self::RtcRounds)
+    }
+
+    /// Whether the clients publish.
+    pub(super) fn is_publish(self) -> bool {
+        matches!(self, Self::RtmpPublish | Self::RtcPublish)
     }
 }
 
@@ -133,6 +166,55 @@ pub(super) const GROUPS: &[Group] = &[
         quick: &[1000],
         full: &[3000],
     },
+    Group {
+        name: "rtc-play",
+        title: "WebRTC play of one stream",
+        kind: Kind::RtcPlay { streams: 1, cores: 1 },
+        quick: &[100, 500],
+        full: &[100, 200, 500, 1000],
+    },
+    Group {
+        name: "rtc-publish",
+        title: "WebRTC publish, a stream each",
+        kind: Kind::RtcPublish,
+        quick: &[100],
+        full: &[100, 200],
+    },
+    Group {
+        name: "rtc-busy",
+        title: "WebRTC play of one stream by a busy core",
+        kind: Kind::RtcPlay { streams: 1, cores: 1 },
+        quick: &[],
+        full: &[2000],
+    },
+    Group {
+        name: "rtc-busy-20",
+        title: "WebRTC play of 20 streams by a busy core",
+        kind: Kind::RtcPlay { streams: 20, cores: 1 },
+        quick: &[],
+        full: &[2000],
+    },
+    Group {
+        name: "rtc-two-cores",
+        title: "WebRTC play of one stream, the server on two cores",
+        kind: Kind::RtcPlay { streams: 1, cores: 2 },
+        quick: &[],
+        full: &[1000],
+    },
+    Group {
+        name: "rtc-join",
+        title: "WebRTC: joining while others play",
+        kind: Kind::RtcJoin,
+        quick: &[100],
+        full: &[100],
+    },
+    Group {
+        name: "rtc-rounds",
+        title: "WebRTC: memory as players come and go",
+        kind: Kind::RtcRounds,
+        quick: &[],
+        full: &[500],
+    },
 ];
 
 impl Group {
@@ -166,17 +248,23 @@ impl Plan {
         Self { warmup, steady, repeat }
     }
 
-    /// A millisecond each, so that a server answers to at most a thousand new clients a second.
-    pub(super) fn ramp(clients: u32) -> Duration {
-        Duration::from_millis(clients.max(1_000).into())
+    /// A millisecond each, so that a server answers to at most a thousand new clients a second; by
+    /// WebRTC, where a client is a handshake at both ends, to at most two hundred.
+    pub(super) fn ramp(kind: Kind, clients: u32) -> Duration {
+        let each = if kind.is_rtc() { 5 } else { 1 };
+        Duration::from_millis((clients * each).max(1_000).into())
     }
 
     /// About what one measurement takes.
     pub(super) fn duration(&self, kind: Kind, clients: u32) -> Duration {
-        let base = Self::ramp(clients) + self.warmup + self.steady + Duration::from_secs(7);
+        let ramp = Self::ramp(kind, clients);
+        let base = ramp + self.warmup + self.steady + Duration::from_secs(7);
+        let second = Duration::from_secs(1);
         base + match kind {
-            Kind::Shrink => Duration::from_secs(18),
-            Kind::Join => Duration::from_secs(3),
+            Kind::Shrink => 18 * second,
+            Kind::Join => 3 * second,
+            Kind::RtcJoin => RTC_JOINING + 4 * second,
+            Kind::RtcRounds => (ramp + ROUND + 2 * second) * ROUNDS as u32,
             _ => Duration::ZERO,
         }
     }

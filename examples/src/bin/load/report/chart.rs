@@ -29,6 +29,7 @@ text { font: 13px system-ui, sans-serif; fill: #24292f }
 .srs-server { fill: #0969da }
 .srs { fill: #8250df }
 .nginx-rtmp { fill: #bf8700 }
+.janus { fill: #1a7f37 }
 .limit { fill: #afb8c1 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 }
@@ -36,6 +37,7 @@ text { fill: #e6edf3 }
 .srs-server { fill: #4493f8 }
 .srs { fill: #ab7df8 }
 .nginx-rtmp { fill: #d29922 }
+.janus { fill: #3fb950 }
 .limit { fill: #656c76 }
 }";
 
@@ -95,7 +97,11 @@ pub(super) fn render(data: &Data) -> String {
 fn blocks(data: &Data) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     for group in groups(data) {
-        if !matches!(group.kind, Kind::RtmpPlay(_) | Kind::FlvPlay(_) | Kind::RtmpPublish) {
+        let is_shown = match group.kind {
+            Kind::RtcPlay { .. } => group.name == "rtc-play",
+            kind => kind.is_publish() || matches!(kind, Kind::RtmpPlay(_) | Kind::FlvPlay(_)),
+        };
+        if !is_shown {
             continue;
         }
         let rows = rows(data, group);

@@ -60,6 +60,15 @@ pub(super) struct Measurement {
     pub(super) join_ms: Option<Percentiles>,
     /// After the load has gone.
     pub(super) after_ms: Option<Percentiles>,
+    /// System calls for each RTP packet that is sent or received; `None` where nobody counts them.
+    #[serde(default)]
+    pub(super) calls: Option<f64>,
+    /// Clients that joined meanwhile, per second.
+    #[serde(default)]
+    pub(super) joins: f64,
+    /// Resident memory after each time that all clients had come and gone.
+    #[serde(default)]
+    pub(super) rounds_kib: Vec<u64>,
     /// What the client got (or sent) that got least, of the bitrate; a bit less or more than 1, as
     /// the keyframes fall.
     #[serde(default)]

@@ -5,6 +5,7 @@ mod chart;
 mod child;
 mod data;
 mod goals;
+mod janus;
 mod measure;
 mod page;
 mod sample;
@@ -248,7 +249,9 @@ fn turns_of_all<'a>(
         };
         for &clients in clients {
             for repeat in 0..plan.repeat {
-                let able = installed.iter().filter(|(server, _)| server.does(group.kind));
+                let able = installed
+                    .iter()
+                    .filter(|(server, _)| server.does(group.kind) && clients <= server.most());
                 turns.extend(able.map(|installed| Turn { group, clients, repeat, installed }));
             }
         }
@@ -294,6 +297,29 @@ mod tests {
                 ("rtmp-play-0", 1, "limit"),
                 ("two-cores", 0, "srs-server"),
                 ("two-cores", 1, "srs-server"),
+            ]
+        );
+    }
+
+    #[test]
+    fn nobody_has_more_clients_than_it_can() {
+        let installed = [(Server::Ours, PathBuf::new()), (Server::Janus, PathBuf::new())];
+        let options = options("report --only rtc-play,rtc-two-cores --repeat 1");
+        let turns: Vec<_> = turns_of_all(&options, plan(&options), &installed)
+            .iter()
+            .map(|turn| (turn.group.name, turn.clients, turn.installed.0))
+            .collect();
+        let one = "rtc-play";
+        assert_eq!(
+            turns,
+            [
+                (one, 100, Server::Ours),
+                (one, 100, Server::Janus),
+                (one, 200, Server::Ours),
+                (one, 200, Server::Janus),
+                (one, 500, Server::Ours),
+                (one, 1000, Server::Ours),
+                ("rtc-two-cores", 1000, Server::Ours),
             ]
         );
     }

@@ -3,12 +3,15 @@
 use std::{
     fmt::Write as _,
     fs, io,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::Command,
 };
 
-use super::case::{Kind, Window};
+use super::{
+    case::{Kind, Window},
+    janus,
+};
 
 /// Where Debian has what nginx loads.
 const NGINX_MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
@@ -24,13 +27,14 @@ pub(super) enum Server {
     Ours,
     Srs,
     NginxRtmp,
+    Janus,
     /// `load limit`.
     Limit,
 }
 
 /// The servers in the order of the page.
-pub(super) const SERVERS: [Server; 4] =
-    [Server::Ours, Server::Srs, Server::NginxRtmp, Server::Limit];
+pub(super) const SERVERS: [Server; 5] =
+    [Server::Ours, Server::Srs, Server::NginxRtmp, Server::Janus, Server::Limit];
 
 /// Ports on the loopback address.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +42,11 @@ pub(super) struct Ports {
     pub(super) rtmp: u16,
     pub(super) http: u16,
     api: u16,
+    /// For WebRTC.
+    rtc: u16,
+    /// For plain RTP.
+    pub(super) video: u16,
+    pub(super) audio: u16,
 }
 
 impl Ports {
@@ -46,7 +55,17 @@ impl Ports {
         let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let held = [any()?, any()?, any()?];
         let port = |index: usize| Ok::<_, io::Error>(held[index].local_addr()?.port());
-        Ok(Self { rtmp: port(0)?, http: port(1)?, api: port(2)? })
+        let any = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
+        let held = [any()?, any()?, any()?];
+        let datagrams = |index: usize| Ok::<_, io::Error>(held[index].local_addr()?.port());
+        Ok(Self {
+            rtmp: port(0)?,
+            http: port(1)?,
+            api: port(2)?,
+            rtc: datagrams(0)?,
+            video: datagrams(1)?,
+            audio: datagrams(2)?,
+        })
     }
 }
 
@@ -56,6 +75,7 @@ impl Server {
             Self::Ours => "srs-server",
             Self::Srs => "srs",
             Self::NginxRtmp => "nginx-rtmp",
+            Self::Janus => "janus",
             Self::Limit => "limit",
         }
     }
@@ -71,22 +91,30 @@ impl Server {
                 let nginx = on_path("nginx").or_else(|| Some("/usr/sbin/nginx".into()));
                 nginx.filter(|path| path.is_file() && Path::new(NGINX_MODULE).is_file())
             }
+            Self::Janus => on_path("janus").filter(|_| janus::modules().is_some()),
         }
     }
 
     /// Whether it can be measured by this.
     pub(super) fn does(self, kind: Kind) -> bool {
+        let is_plain = kind == Kind::RtcPlay { streams: 1, cores: 1 };
         match (self, kind) {
             (Self::Ours, _) => true,
             // It serves on one core.
-            (Self::Srs, kind) => !matches!(kind, Kind::TwoCores | Kind::Shrink),
+            (Self::Srs, kind) => !kind.is_rtc() && !matches!(kind, Kind::TwoCores | Kind::Shrink),
             // It writes every message at once whatever is asked of it, and knows no HTTP-FLV.
             (Self::NginxRtmp, Kind::RtmpPlay(window)) => window == Window::Fixed(0),
             (Self::NginxRtmp, kind) => matches!(kind, Kind::RtmpPublish | Kind::Join),
+            (Self::Janus, kind) => is_plain || kind == Kind::RtcPublish,
             // It has no window of its own accord.
             (Self::Limit, Kind::RtmpPlay(window) | Kind::FlvPlay(window)) => window != Window::Auto,
             (Self::Limit, kind) => kind == Kind::RtmpPublish,
         }
+    }
+
+    /// The most clients that it can have on a core.
+    pub(super) fn most(self) -> u32 {
+        if self == Self::Janus { janus::MOST } else { MAX_CONNECTIONS }
     }
 
     /// The groups whose measurements stand for what it would do in those of this kind.
@@ -98,23 +126,49 @@ impl Server {
         }
     }
 
-    /// Whether it makes the stream itself.
-    pub(super) fn has_stream(self) -> bool {
-        self == Self::Limit
+    /// Where it listens for TCP as soon as it serves.
+    pub(super) fn port(self, ports: Ports) -> u16 {
+        if self == Self::Janus { ports.http } else { ports.rtmp }
     }
 
-    /// The port that players of this kind connect to.
-    pub(super) fn play_port(self, kind: Kind, ports: Ports) -> u16 {
+    /// Where clients of this kind play or publish.
+    pub(super) fn url(self, kind: Kind, ports: Ports) -> String {
+        let Ports { rtmp, http, api, .. } = ports;
         match (self, kind) {
-            (Self::Limit, _) => ports.rtmp,
-            (_, Kind::FlvPlay(_)) => ports.http,
-            _ => ports.rtmp,
+            (Self::Janus, _) => format!("http://127.0.0.1:{http}/janus/s"),
+            (_, Kind::RtcPublish) => rtc_url(api, "whip"),
+            (_, kind) if kind.is_rtc() => rtc_url(api, "whep"),
+            (Self::Limit, Kind::FlvPlay(_)) => format!("http://127.0.0.1:{rtmp}/live/s.flv"),
+            (_, Kind::FlvPlay(_)) => format!("http://127.0.0.1:{http}/live/s.flv"),
+            _ => format!("rtmp://127.0.0.1:{rtmp}/live/s"),
         }
+    }
+
+    /// How this program publishes what is played; `None` where the server makes it itself.
+    pub(super) fn publisher(self, kind: Kind, ports: Ports) -> Option<Vec<String>> {
+        let line = match (self, kind) {
+            (Self::Limit, _) => return None,
+            (Self::Janus, _) => format!(
+                "rtp-publish --video 127.0.0.1:{} --audio 127.0.0.1:{}",
+                ports.video, ports.audio
+            ),
+            (_, kind) if kind.is_rtc() => {
+                let streams = if let Kind::RtcPlay { streams, .. } = kind { streams } else { 1 };
+                let url = rtc_url(ports.api, "whip");
+                format!("rtc-publish --url {url} --clients {streams}")
+            }
+            _ => format!("rtmp-publish --url rtmp://127.0.0.1:{}/live/s", ports.rtmp),
+        };
+        Some(line.split(' ').map(ToOwned::to_owned).collect())
     }
 
     /// What its version is, in its own words.
     pub(super) fn version(self, program: &Path) -> String {
-        let flag = if self == Self::Limit { "--help" } else { "-v" };
+        let flag = match self {
+            Self::Limit => "--help",
+            Self::Janus => "--version",
+            _ => "-v",
+        };
         let Ok(output) = Command::new(program).arg(flag).output() else { return String::new() };
         let said = [output.stdout, output.stderr].concat();
         match self {
@@ -132,7 +186,7 @@ impl Server {
         folder: &Path,
     ) -> io::Result<Command> {
         let mut command = Command::new(program);
-        let Ports { rtmp, http, api } = ports;
+        let Ports { rtmp, http, api, rtc, .. } = ports;
         match self {
             Self::Ours => {
                 // Whatever else it is told by its environment would be measured too.
@@ -147,6 +201,7 @@ impl Server {
                 ] {
                     command.env(name, format!("127.0.0.1:{port}"));
                 }
+                command.env("SRS_RTC_SERVER_LISTEN", rtc.to_string());
                 if let Window::Fixed(ms) = kind.window() {
                     command.env("SRS_VHOST_PLAY_MW_LATENCY", ms.to_string());
                 }
@@ -162,6 +217,7 @@ impl Server {
                 let log = folder.join("nginx.log");
                 command.arg("-c").arg(config).arg("-p").arg(folder).arg("-e").arg(log);
             }
+            Self::Janus => janus::configure(&mut command, ports, folder)?,
             Self::Limit => {
                 let window = match kind.window() {
                     Window::Auto => 0,
@@ -174,6 +230,10 @@ impl Server {
         }
         Ok(command)
     }
+}
+
+fn rtc_url(api: u16, endpoint: &str) -> String {
+    format!("http://127.0.0.1:{api}/rtc/v1/{endpoint}/?app=live&stream=s")
 }
 
 fn on_path(name: &str) -> Option<PathBuf> {
@@ -225,19 +285,38 @@ mod tests {
         assert_eq!(peers(Kind::RtmpPlay(Window::Fixed(0))), 4);
         assert_eq!(peers(Kind::FlvPlay(Window::Fixed(350))), 3);
         assert_eq!(peers(Kind::Shrink), 1);
+        assert_eq!(peers(Kind::RtcPlay { streams: 1, cores: 1 }), 2);
+        assert_eq!(peers(Kind::RtcPublish), 2);
     }
 
     #[test]
     fn servers_are_told_ports_and_windows() {
-        let ports = Ports { rtmp: 1, http: 2, api: 3 };
+        let ports = Ports { rtmp: 1, http: 2, api: 3, rtc: 4, video: 5, audio: 6 };
         let kind = Kind::RtmpPlay(Window::Fixed(40));
         let command = Server::Ours.command(Path::new("s"), kind, ports, Path::new(".")).unwrap();
         let environment: Vec<_> = command.get_envs().filter_map(|(_, value)| value).collect();
-        assert_eq!(environment, ["127.0.0.1:3", "127.0.0.1:2", "127.0.0.1:1", "40"]);
+        assert_eq!(environment, ["127.0.0.1:3", "127.0.0.1:2", "127.0.0.1:1", "4", "40"]);
         assert!(srs_config(kind, ports).contains("play { mw_latency 40; }"));
         assert!(nginx_config(1, Path::new("/f")).contains("listen 1;"));
         let command = Server::Limit.command(Path::new("s"), kind, ports, Path::new(".")).unwrap();
         let arguments: Vec<_> = command.get_args().collect();
         assert_eq!(arguments[arguments.len() - 2..], ["--window-ms", "40"]);
+    }
+
+    #[test]
+    fn clients_are_told_where_and_publishers_what() {
+        let ports = Ports { rtmp: 1, http: 2, api: 3, rtc: 4, video: 5, audio: 6 };
+        let play = Kind::RtcPlay { streams: 20, cores: 1 };
+        let whep = "http://127.0.0.1:3/rtc/v1/whep/?app=live&stream=s";
+        assert_eq!(Server::Ours.url(play, ports), whep);
+        assert_eq!(Server::Ours.url(Kind::RtcPublish, ports), whep.replace("whep", "whip"));
+        assert_eq!(Server::Janus.url(play, ports), "http://127.0.0.1:2/janus/s");
+        assert_eq!(Server::Ours.url(Kind::Join, ports), "rtmp://127.0.0.1:1/live/s");
+        let publisher = |server: Server| server.publisher(play, ports).map(|line| line.join(" "));
+        let line = format!("rtc-publish --url {} --clients 20", whep.replace("whep", "whip"));
+        assert_eq!(publisher(Server::Ours), Some(line));
+        let line = "rtp-publish --video 127.0.0.1:5 --audio 127.0.0.1:6".to_owned();
+        assert_eq!(publisher(Server::Janus), Some(line));
+        assert_eq!(publisher(Server::Limit), None);
     }
 }

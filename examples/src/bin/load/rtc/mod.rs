@@ -13,6 +13,8 @@ mod socket;
 
 use std::{sync::Arc, time::Duration};
 
+#[cfg(target_os = "linux")]
+pub(crate) use packetize::packets_per_second;
 pub(crate) use play::play;
 pub(crate) use publish::publish;
 use rtc_stack::transport::dtls::{Certificate, CertificateError, DtlsEndpoint, DtlsOptions};

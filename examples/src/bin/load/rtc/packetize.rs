@@ -27,6 +27,17 @@ pub(super) fn packetize(frame: &MediaMessage) -> Vec<Bytes> {
     }
 }
 
+/// RTP packets of a stream, of video and audio together.
+#[cfg(target_os = "linux")]
+pub(crate) fn packets_per_second(rate: crate::arguments::Rate) -> f64 {
+    const SECONDS: u64 = 10;
+    let (mut stream, mut packets) = (stream::Stream::new(rate), 0);
+    while stream.due().as_secs() < SECONDS {
+        packets += packetize(&stream.next_frame()).len();
+    }
+    packets as f64 / SECONDS as f64
+}
+
 fn video(tag: &[u8]) -> Vec<Bytes> {
     let Ok((header, at)) = VideoTagHeader::decode(tag) else { return Vec::new() };
     let mut small: Vec<&[u8]> = Vec::new();

@@ -1,5 +1,7 @@
 //! What the servers are to reach, and what `srs-server` has reached.
 
+mod rtc;
+
 use super::{
     case::{GROUPS, Group, Kind, Window},
     data::Data,
@@ -65,6 +67,7 @@ pub(super) fn goals(data: &Data) -> Vec<Goal> {
     goals.extend(table.ten_thousand());
     goals.extend(table.two_cores());
     goals.extend(table.delays());
+    goals.extend(rtc::goals(&table));
     goals
 }
 
@@ -234,20 +237,26 @@ impl<'a> Tables<'a> {
         ]
     }
 
-    fn two_cores(&self) -> [Goal; 2] {
-        let two = self.rows("two-cores", Server::Ours).pop();
-        let busiest = two.as_ref().and_then(|row| {
+    /// Of a run on two cores: the busiest thread's share of all, in percent, and what a client costs,
+    /// on one core in a group being 1.
+    fn second_core(&self, two: Option<&Row<'_>>, one: &str) -> (Option<f64>, Option<f64>) {
+        let busiest = two.and_then(|row| {
             let busiest = row.figure(|one| {
                 let (_, cpu) = one.threads.first()?;
                 (one.cpu > 0.0).then_some(cpu / one.cpu * 100.0)
             });
             busiest.map(|figure| figure.max)
         });
-        let one = two.as_ref().and_then(|row| self.ours("rtmp-play-350", row.clients));
+        let one = two.and_then(|row| self.ours(one, row.clients));
         let ratio = two
-            .as_ref()
             .zip(one.as_ref())
             .and_then(|(two, one)| Some(two.cpu_ms()?.median / one.cpu_ms()?.median.max(1e-6)));
+        (busiest, ratio)
+    }
+
+    fn two_cores(&self) -> [Goal; 2] {
+        let two = self.rows("two-cores", Server::Ours).pop();
+        let (busiest, ratio) = self.second_core(two.as_ref(), "rtmp-play-350");
         let clients = two.map(|row| at(row.clients)).unwrap_or_default();
         [
             Goal::at_most(

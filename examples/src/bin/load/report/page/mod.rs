@@ -1,5 +1,7 @@
 //! The page, in Markdown.
 
+mod rtc;
+
 use std::fmt::Write as _;
 
 use super::{
@@ -12,8 +14,8 @@ use super::{
 
 /// Before the tables.
 const INTRODUCTION: &str = "\
-What a player and a publisher cost on this server in processor time, memory and delay, beside nginx-rtmp, beside SRS
-where it is installed, and beside the least that the kernel lets any server pay. All figures are of one machine and one
+What a player and a publisher cost on this server in processor time, memory and delay, beside nginx-rtmp and Janus, beside
+SRS where it is installed, and beside the least that the kernel lets any server pay. All figures are of one machine and one
 day: take the ratios for what they are worth to you, and measure the absolute numbers on your own machine by
 `target/release/load report` (see the end of this page).
 ";
@@ -27,6 +29,9 @@ const MEASURE: &str = "\
   and has no window to set: where a table is of a window, its row is that of the same number of players with every
   message written at once. It has no HTTP-FLV.
 - **srs**: SRS, where `srs` is on the path, with `tcp_nodelay on` and the same windows.
+- **janus**: Debian's `janus`, with one event loop, ICE lite as srs-server is, and no plugins but two: players watch a
+  mountpoint of its streaming plugin, which gets the stream in plain RTP, and publishers have a room of its video room
+  each. A core carries two or three hundred: it is measured with no more, and compared by what each costs.
 - **limit**: no server but the bound for one: a loop that writes the same bytes, made once, to everybody, one write per
   player and window, and reads and drops what is published. What it costs is what the kernel costs.
 
@@ -47,6 +52,10 @@ A measurement counts only if every client was let in, stayed to the end, got the
 in order and less than 5 s late, and if the load itself had room on its cores. Otherwise it is told as failed, with the
 reason. So every row with figures is one whose clients received all.
 
+By WebRTC the stream is H.264 and Opus in RTP of the same bitrate, published by WHIP (to Janus in plain RTP). At most two
+hundred clients come a second, each with a handshake, ICE and keys of its own; all count every packet by its number, and
+each twentieth opens what it gets and tells the delay.
+
 With two cores for the server on a machine of two, the load shares them. CPU time is then that of the server's threads
 alone, as the kernel counts it, whoever runs beside them; the delay includes waiting for the load, and is no property of
 the server.
@@ -66,6 +75,8 @@ the server.
 - **p50**, **p99**: milliseconds from the publisher's write to the player's read.
 - **writes/s**: how often the server wrote to each client. `≥` where the system doesn't count its kind of writes: then it
   is how often a client found something to read.
+- **calls/packet**: system calls of the server for each RTP packet that it takes or sends, receiving included, as `perf`
+  counts them for a second behind the steady part.
 - **all received**: the share of the stream's bitrate that the client got that got least. Keyframes are large: it may be
   a bit less or more than 100 %, by where they fall.
 
@@ -89,7 +100,7 @@ On a Linux machine of two cores or more with nothing else to do:
 
 ```sh
 cargo build --release -p srs-server -p examples
-target/release/load report            # half an hour with nginx-rtmp
+target/release/load report            # three quarters of an hour with nginx-rtmp and Janus
 target/release/load report --quick    # minutes: the rough picture
 ```
 
@@ -126,6 +137,10 @@ pub(super) fn render(data: &Data, chart: &str) -> String {
         let _ = writeln!(page, "\n## {}\n", group.title);
         let rows = rows(data, group);
         match group.kind {
+            Kind::RtcPlay { cores, .. } => rtc::play(&mut page, cores, &rows),
+            Kind::RtcPublish => rtc::publish(&mut page, &rows),
+            Kind::RtcJoin => rtc::join(&mut page, &rows),
+            Kind::RtcRounds => rtc::rounds(&mut page, &rows),
             Kind::RtmpPlay(_) | Kind::FlvPlay(_) | Kind::TwoCores => play(&mut page, group, &rows),
             Kind::RtmpPublish => publish(&mut page, &rows),
             Kind::Join => join(&mut page, &rows),
@@ -209,13 +224,17 @@ fn play(page: &mut String, group: &Group, rows: &[Row<'_>]) {
             cells.push(writes(row));
             cells.extend(load(row));
             if is_hot {
-                let threads = row.example().map_or(&[][..], |one| &one.threads);
-                let threads = threads.iter().map(|(name, cpu)| format!("{name} {cpu:.0}"));
-                cells.push(threads.collect::<Vec<_>>().join(", "));
+                cells.push(threads(row));
             }
             cells
         });
     }
+}
+
+fn threads(row: &Row<'_>) -> String {
+    let threads = row.example().map_or(&[][..], |one| &one.threads);
+    let threads = threads.iter().map(|(name, cpu)| format!("{name} {cpu:.0}"));
+    threads.collect::<Vec<_>>().join(", ")
 }
 
 fn publish(page: &mut String, rows: &[Row<'_>]) {

@@ -1,5 +1,7 @@
 //! One server under one load, from start to end.
 
+mod rtc;
+
 use std::{
     fs::{self, File},
     io,
@@ -30,6 +32,9 @@ const START: Duration = Duration::from_secs(10);
 /// what threads and allocator keep) is there when they have gone, and is no memory per client.
 const PIONEERS: u32 = 2;
 const PIONEERING: Duration = Duration::from_secs(3);
+/// How long a publisher takes to begin: an answer, or as many handshakes as there are streams.
+const PUBLISHING: Duration = Duration::from_millis(300);
+const RTC_PUBLISHING: Duration = Duration::from_secs(1);
 /// How much longer than asked a load may take, its own grace being 5 s.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Clients that look on while others are the load.
@@ -100,26 +105,23 @@ impl Bench {
         let mut command = server.command(program, kind, ports, &self.folder)?;
         let (log, path) = self.log()?;
         let mut process = Process::start(&mut command, &server_cores, log, false)?;
-        if !listens(&mut process, ports.rtmp)? {
+        if !listens(&mut process, server.port(ports))? {
             let log = fs::read_to_string(path).unwrap_or_default();
             let lines: Vec<_> = log.lines().rev().take(5).collect();
             let log = lines.into_iter().rev().collect::<Vec<_>>().join("; ");
             return Err(MeasureError::NotStarted { server: server.name(), log });
         }
-        let port = server.play_port(kind, ports);
-        let url = match kind {
-            Kind::FlvPlay(_) => format!("http://127.0.0.1:{port}/live/s.flv"),
-            _ => format!("rtmp://127.0.0.1:{port}/live/s"),
-        };
+        let url = server.url(kind, ports);
         let running = Running { bench: self, process, cores: load_cores, kind, url };
-        let mut measurement = match kind {
-            Kind::RtmpPublish => running.publishers(clients)?,
-            _ => {
-                let streams = format!("rtmp://127.0.0.1:{}/live/s", ports.rtmp);
-                let _publisher = (!server.has_stream())
-                    .then(|| self.publisher(&streams, &running))
-                    .transpose()?;
-                running.players(clients)?
+        let mut measurement = if kind.is_publish() {
+            running.publishers(clients)?
+        } else {
+            let command = server.publisher(kind, ports);
+            let _publisher =
+                command.map(|command| self.publisher(&command, &running)).transpose()?;
+            match kind {
+                Kind::RtcRounds => running.rounds(clients)?,
+                _ => running.players(clients)?,
             }
         };
         measurement.group = group.name.to_owned();
@@ -134,11 +136,16 @@ impl Bench {
     }
 
     /// The stream that is played, for longer than any measurement.
-    fn publisher(&self, url: &str, running: &Running<'_>) -> Result<Process, MeasureError> {
-        let command = ["rtmp-publish", "--url", url, "--seconds", "3600"];
+    fn publisher(
+        &self,
+        command: &[String],
+        running: &Running<'_>,
+    ) -> Result<Process, MeasureError> {
+        let mut command: Vec<_> = command.iter().map(String::as_str).collect();
+        command.extend(["--seconds", "3600"]);
         let publisher = running.load(&command)?;
         // Some servers refuse players while there is no stream.
-        sleep(Duration::from_millis(300));
+        sleep(if running.kind.is_rtc() { RTC_PUBLISHING } else { PUBLISHING });
         Ok(publisher)
     }
 }
@@ -179,6 +186,8 @@ impl Running<'_> {
         let mode = match self.kind {
             Kind::RtmpPublish => "rtmp-publish",
             Kind::FlvPlay(_) => "flv-play",
+            Kind::RtcPublish => "rtc-publish",
+            kind if kind.is_rtc() => "rtc-play",
             _ => "rtmp-play",
         };
         let number = |number: u128| number.to_string();
@@ -186,6 +195,12 @@ impl Running<'_> {
         let seconds = number(run.as_millis().div_ceil(1000));
         let mut arguments = vec![mode, "--url", &self.url, "--clients", &clients];
         arguments.extend(["--seconds", &seconds, "--ramp-ms", &ramp_ms]);
+        let streams = if let Kind::RtcPlay { streams, .. } = self.kind { streams } else { 1 };
+        let streams = streams.to_string();
+        // As many as there are publishers, unless these are the publishers.
+        if !self.kind.is_publish() {
+            arguments.extend(["--streams", &streams]);
+        }
         let settle_ms = number(settle.as_millis());
         arguments.extend(["--settle-ms", &settle_ms]);
         let rest_ms = self.bench.rest_ms.to_string();
@@ -218,6 +233,8 @@ impl Running<'_> {
                     extra_faults.extend(faults(&told, Duration::ZERO, false));
                     extra.join_ms = percentiles(&told, "join_ms");
                 }
+                Kind::RtcPlay { streams, .. } => extra.calls = self.calls(clients, streams),
+                Kind::RtcJoin => self.joiners(&mut extra, extra_faults)?,
                 Kind::Shrink => {
                     extra.latency_ms = self.probe(extra_faults)?;
                 }
@@ -225,6 +242,7 @@ impl Running<'_> {
             }
             Ok(())
         })?;
+        (measurement.calls, measurement.joins) = (extra.calls, extra.joins);
         measurement.join_ms = extra.join_ms.or_else(|| percentiles(&told, "join_ms"));
         measurement.latency_ms = extra.latency_ms.or_else(|| percentiles(&told, "latency_ms"));
         if self.kind == Kind::Shrink {
@@ -249,10 +267,12 @@ impl Running<'_> {
         meanwhile: impl FnOnce(&mut Vec<String>) -> Result<(), MeasureError>,
     ) -> Result<(Measurement, Value), MeasureError> {
         let Plan { warmup, steady, .. } = self.bench.plan;
-        let (server, ramp) = (self.process.id(), Plan::ramp(clients));
+        let (server, ramp) = (self.process.id(), Plan::ramp(self.kind, clients));
         let tail = match self.kind {
             // What is done meanwhile takes 4 s at most, and the start of its process.
             Kind::Join | Kind::Shrink => Duration::from_secs(6),
+            Kind::RtcPlay { .. } => Duration::from_secs(1) + 2 * rtc::COUNTING,
+            Kind::RtcJoin => rtc::JOINING,
             _ => Duration::from_secs(1),
         };
         let run = warmup + steady + tail;
@@ -270,7 +290,7 @@ impl Running<'_> {
         let mut faults_seen = Vec::new();
         meanwhile(&mut faults_seen)?;
         let told = summary(load, tail + PATIENCE)?;
-        faults_seen.extend(faults(&told, steady + tail, self.kind == Kind::RtmpPublish));
+        faults_seen.extend(faults(&told, steady + tail, self.kind.is_publish()));
 
         let usage = after.since(&before);
         let load_cpu = load_after.since(&load_before).cpu / self.cores.count() as f64;
