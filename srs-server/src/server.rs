@@ -21,6 +21,7 @@ use tokio::{
 use tracing::{Span, debug, info_span, warn};
 
 use crate::{
+    bridge,
     config::{Reload, Settings, Tuning},
     hooks::Hooks,
     http,
@@ -359,6 +360,7 @@ fn start_rtc(ports: &RtcPorts, vhosts: &Vhosts) -> Result<Option<Arc<Rtc>>, Star
 fn hub(tuning: &Tuning, vhosts: Arc<Vhosts>) -> Hub {
     let limits = Limits { lane_bytes: tuning.ring_bytes, ..Limits::default() };
     let default = limits.clone();
+    let of_bridges = vhosts.clone();
     let hub = Hub::with_limits_of(limits, move |key| match vhosts.find(key.vhost()) {
         Some(vhost) => Limits {
             lane_time: vhost.settings.play.queue_length,
@@ -368,6 +370,7 @@ fn hub(tuning: &Tuning, vhosts: Arc<Vhosts>) -> Hub {
         None => default.clone(),
     });
     media::register(&hub);
+    bridge::register(&hub, &of_bridges);
     hub
 }
 

@@ -29,7 +29,7 @@ pub struct Frame {
 
 impl Frame {
     /// A frame that is neither configuration nor a place to begin, with the timestamp 0.
-    pub(super) fn new(kind: TagKind, time: Duration, body: Bytes, read_at: Instant) -> Self {
+    pub(crate) fn new(kind: TagKind, time: Duration, body: Bytes, read_at: Instant) -> Self {
         Self { kind, time, read_at, timestamp: 0, body, is_join_point: false, config_slot: None }
     }
 }

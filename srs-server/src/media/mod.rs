@@ -26,6 +26,7 @@ pub use ingest::{Ingest, IngestOptions, Timestamps};
 pub use rtp::{KeyframeWish, RtpBody, RtpIngest, RtpItem, RtpSource};
 pub use sound::{Aac, AacFrame, Mp3, Mp3Frame};
 pub use ts::{Ts, TsUnit};
+pub(crate) use unit::{Role, Unit};
 pub use wire::{Flv, FlvTag, Rtmp, RtmpMessage, Wire, register};
 
 #[cfg(test)]

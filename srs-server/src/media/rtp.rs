@@ -94,6 +94,13 @@ impl KeyframeWish {
     }
 }
 
+impl RtpItem {
+    /// An item of a lane that a converter makes.
+    pub(crate) fn new(time: Duration, is_join_point: bool, body: RtpBody) -> Self {
+        Self { time, is_join_point, body }
+    }
+}
+
 impl Item for RtpItem {
     fn size(&self) -> usize {
         let payload = match &self.body {
@@ -223,7 +230,7 @@ impl RtpIngest {
         now: Instant,
     ) -> Result<(), Fenced> {
         let age = self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
-        self.writer.push(RtpItem { time: self.start + age, is_join_point, body }, now)
+        self.writer.push(RtpItem::new(self.start + age, is_join_point, body), now)
     }
 }
 

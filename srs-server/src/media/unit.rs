@@ -8,19 +8,19 @@ use super::Frame;
 
 /// What a frame's default track carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unit<'a> {
+pub(crate) struct Unit<'a> {
     /// Audio or video.
-    pub(super) kind: TagKind,
+    pub(crate) kind: TagKind,
     /// The codec; `None` for those that have no FourCC.
-    pub(super) codec: Option<FourCc>,
-    pub(super) role: Role,
+    pub(crate) codec: Option<FourCc>,
+    pub(crate) role: Role,
     /// The codec's own bytes.
-    pub(super) data: &'a [u8],
+    pub(crate) data: &'a [u8],
 }
 
 /// What a [`Unit`] is to its codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     /// The decoder's configuration.
     Config,
     /// A frame.
@@ -35,7 +35,7 @@ pub(super) enum Role {
 impl<'a> Unit<'a> {
     /// The unit that `frame` carries; `None` for what is neither configuration nor a frame of the
     /// default track, and for what can't be read.
-    pub(super) fn of(frame: &'a Frame) -> Option<Self> {
+    pub(crate) fn of(frame: &'a Frame) -> Option<Self> {
         match frame.kind {
             TagKind::Audio => Self::of_audio(&frame.body),
             TagKind::Video => Self::of_video(&frame.body),

@@ -1,6 +1,7 @@
 //! WebRTC in, WebRTC out: by sockets, through handshakes.
 
 mod ends;
+mod from_rtmp;
 mod media;
 mod publishers;
 mod strangers;

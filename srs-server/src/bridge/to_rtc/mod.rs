@@ -1,0 +1,149 @@
+//! Frames as RTP packets, which WebRTC viewers get.
+
+mod audio;
+mod track;
+mod video;
+
+use std::{
+    sync::Arc,
+    task::Waker,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use flv_mux::TagKind;
+use rtc_stack::{
+    CodecParameters,
+    rtcp::NtpTime,
+    sfu::{SenderClock, Track},
+};
+use stream_hub::{Convert, ConvertError, Lost, Output, TrackId};
+
+use self::{
+    audio::{Audio, Sound},
+    track::Outgoing,
+    video::{Picture, Video},
+};
+use crate::media::{Frame, KeyframeWish, RtpBody, RtpItem, RtpSource, Unit};
+
+/// How often it is said which time on the wall a timestamp is.
+const CLOCK_EVERY: Duration = Duration::from_secs(5);
+
+/// Makes RTP packets of a stream's frames.
+pub(super) struct ToRtc {
+    video: Video,
+    audio: Audio,
+    tracks: Tracks,
+}
+
+/// The tracks that viewers know, in the order in which they came.
+struct Tracks {
+    list: Vec<Outgoing>,
+    /// Nobody makes keyframes because a viewer wants one: RTMP has no words for it.
+    keyframes: Arc<KeyframeWish>,
+    /// When the stream's clock was at 0, since 1970.
+    began: Option<Duration>,
+}
+
+impl ToRtc {
+    pub(super) fn new(settings: &srs_config::Rtc) -> Self {
+        let keyframes = Arc::new(KeyframeWish::new(Waker::noop().clone()));
+        Self {
+            video: Video::new(settings),
+            audio: Audio::new(),
+            tracks: Tracks { list: Vec::new(), keyframes, began: None },
+        }
+    }
+}
+
+impl Convert<Frame, RtpItem> for ToRtc {
+    fn push(
+        &mut self,
+        _: TrackId,
+        frame: &Frame,
+        out: &mut Output<RtpItem>,
+    ) -> Result<(), ConvertError> {
+        let Some(unit) = Unit::of(frame) else { return Ok(()) };
+        if unit.kind == TagKind::Video {
+            if let Some(Picture { parameters, time, is_key, payloads }) =
+                self.video.take(frame, &unit)
+            {
+                let track = self.tracks.get(parameters, frame, out);
+                track.send(frame, track.ticks(time), is_key, payloads, out);
+                self.tracks.tell_clock(parameters, frame, out);
+            }
+        } else if let Some(Sound { parameters, packets }) = self.audio.take(frame, &unit) {
+            let track = self.tracks.get(parameters, frame, out);
+            for (timestamp, payload) in packets {
+                track.send(frame, timestamp, frame.is_join_point, [payload], out);
+            }
+            self.tracks.tell_clock(parameters, frame, out);
+        }
+        Ok(())
+    }
+
+    fn gap(&mut self, _: Lost, _: &mut Output<RtpItem>) {
+        self.video.gap();
+        self.audio.gap();
+        // Who reads on has forgotten the tracks, and there may be others now.
+        self.tracks.list.clear();
+        self.tracks.began = None;
+    }
+}
+
+impl Tracks {
+    /// The track with these parameters, of which viewers are told if it is new or was another.
+    fn get(
+        &mut self,
+        parameters: &CodecParameters,
+        frame: &Frame,
+        out: &mut Output<RtpItem>,
+    ) -> &mut Outgoing {
+        let kind = parameters.codec.kind();
+        let known = self.list.iter().position(|track| track.parameters.codec.kind() == kind);
+        let is_told = known.is_some_and(|place| self.list[place].parameters == *parameters);
+        let place = known.unwrap_or(self.list.len());
+        if !is_told {
+            let track = Outgoing::new(place, parameters.clone());
+            match self.list.get_mut(place) {
+                Some(known) => known.change(parameters),
+                None => self.list.push(track),
+            }
+            let tracks = self.list.iter().map(|track| Track::new(track.parameters.clone()));
+            let source = RtpSource { tracks: tracks.collect(), keyframes: self.keyframes.clone() };
+            out.push(RtpItem::new(frame.time, false, RtpBody::Source(Arc::new(source))));
+        }
+        &mut self.list[place]
+    }
+
+    /// Says which time on the wall the timestamps of a track are, if that is due. All of them come
+    /// from the stream's clock, and so lips match.
+    fn tell_clock(
+        &mut self,
+        parameters: &CodecParameters,
+        frame: &Frame,
+        out: &mut Output<RtpItem>,
+    ) {
+        let track = self.list.iter_mut().find(|track| track.parameters == *parameters);
+        let is_due = |last: Duration| frame.time.saturating_sub(last) >= CLOCK_EVERY;
+        let Some(track) = track.filter(|track| track.clock_told.is_none_or(is_due)) else {
+            return;
+        };
+        track.clock_told = Some(frame.time);
+        let began =
+            *self.began.get_or_insert_with(|| wall(frame.read_at).saturating_sub(frame.time));
+        let clock = SenderClock {
+            ssrc: track.ssrc,
+            time: NtpTime::from_unix(began + frame.time),
+            timestamp: track.ticks(frame.time),
+            arrival: frame.read_at,
+        };
+        let track = track.place;
+        out.push(RtpItem::new(frame.time, false, RtpBody::Clock { track, clock }));
+    }
+}
+
+/// The time since 1970 at `moment`.
+fn wall(moment: Instant) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(moment.elapsed())
+}
