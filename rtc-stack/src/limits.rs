@@ -49,6 +49,17 @@ pub struct Limits {
     pub nack_tries: u8,
     /// How long a missing packet is waited for (default 1 s).
     pub nack_age: Duration,
+    /// Bytes of a frame that a [`Depacketizer`](crate::payload::Depacketizer) puts together (default 4 MiB). A longer one
+    /// is dropped.
+    pub frame_bytes: usize,
+    /// Units (NAL units, OBUs) of a frame that it puts together (default 1,024). Each costs 32 bytes, and may hold the
+    /// packet that it came in.
+    pub frame_units: usize,
+    /// Packets of a track that a [`ReorderBuffer`](crate::payload::ReorderBuffer) holds while one before them is missing
+    /// (default 512). Each costs about 100 bytes beside its own.
+    pub reorder_packets: usize,
+    /// How long it holds them (default 500 ms): a few round trips, in each of which the missing one is asked for.
+    pub reorder_wait: Duration,
     /// Arrivals kept per peer for transport-wide congestion control (default 4096). Each costs 16 bytes.
     pub twcc_packets: usize,
 }
@@ -75,6 +86,10 @@ impl Default for Limits {
             missing_packets: 512,
             nack_tries: 8,
             nack_age: Duration::from_secs(1),
+            frame_bytes: 4 * 1024 * 1024,
+            frame_units: 1_024,
+            reorder_packets: 512,
+            reorder_wait: Duration::from_millis(500),
             twcc_packets: 4096,
         }
     }

@@ -24,19 +24,30 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The other way, packets of a track go through a [`ReorderBuffer`], which puts them in order and gives up those that
+//! stay away, and a [`Depacketizer`], which makes [`AccessUnit`]s of them. After a loss it goes on at the next keyframe.
+//! Its timestamps count on from each track's own beginning. Tracks are put in step by the reports of their sender:
+//! [`SenderClock`](crate::sfu::SenderClock), of [`Event::SenderClock`](crate::sfu::Event::SenderClock), says which moment
+//! a timestamp stands for.
 
 mod av1;
 mod cuts;
+mod depacketizer;
 mod error;
+mod frame;
 mod nal;
 mod packetizer;
 mod piece;
+mod reorder;
 mod vp8;
 mod vp9;
 
+pub use depacketizer::{AccessUnit, Depacketizer, DepacketizerStatistics};
 pub use error::PacketizeError;
 pub use packetizer::Packetizer;
 pub use piece::Payload;
+pub use reorder::{ReorderBuffer, ReorderStatistics};
 
 /// Bytes of a payload that pass everywhere: with headers and tag they stay below what an Ethernet, a tunnel in it or a
 /// mobile network carries in one piece.

@@ -1,9 +1,11 @@
-//! VP8 (RFC 7741): a descriptor before every piece of a frame.
+//! VP8 (RFC 7741, 4.2): a descriptor before every piece of a frame.
 
 use bytes::Bytes;
 
 use super::Payload;
 use super::cuts::cuts;
+use super::frame::{Damage, Frame};
+use crate::bytes_at::u8_at;
 
 /// The bytes before each piece: flags, which extension follows, a picture id of 15 bits.
 const DESCRIPTOR: usize = 4;
@@ -22,6 +24,40 @@ pub(super) fn packetize(
         }
         *picture = picture.wrapping_add(1) & 0x7fff;
     }
+}
+
+/// Takes a payload. Pieces count as those of one frame until the marker or another timestamp comes; their picture ids and
+/// layers say nothing that is needed for that.
+pub(super) fn take(payload: Bytes, frame: &mut Frame) -> Result<(), Damage> {
+    let (starts, at) = descriptor(&payload).ok_or(Damage::Malformed)?;
+    if at >= payload.len() {
+        return Err(Damage::Malformed);
+    }
+    let piece = payload.slice(at..);
+    if starts { frame.begin(piece) } else { frame.extend(&piece) }
+}
+
+/// Whether a frame begins, and where the descriptor ends.
+fn descriptor(payload: &[u8]) -> Option<(bool, usize)> {
+    let first = u8_at(payload, 0)?;
+    let mut at = 1_usize;
+    if first & 0x80 != 0 {
+        let extended = u8_at(payload, at)?;
+        at = at.saturating_add(1);
+        if extended & 0x80 != 0 {
+            let is_long = u8_at(payload, at)? & 0x80 != 0;
+            at = at.saturating_add(if is_long { 2 } else { 1 });
+        }
+        at = at.saturating_add(usize::from(extended & 0x40 != 0));
+        at = at.saturating_add(usize::from(extended & 0x30 != 0));
+    }
+    // S, and partition 0.
+    Some((first & 0x17 == 0x10, at))
+}
+
+/// Whether a frame needs no other (RFC 7741, 4.3).
+pub(super) fn is_keyframe(frame: &[u8]) -> bool {
+    frame.first().is_some_and(|first| first & 0x01 == 0)
 }
 
 #[cfg(test)]

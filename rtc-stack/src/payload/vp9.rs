@@ -1,4 +1,4 @@
-//! VP9 (RFC 9628): a descriptor before every piece of a frame.
+//! VP9 (RFC 9628, 4.2): a descriptor before every piece of a frame.
 //!
 //! Frames are sent in the non-flexible mode without layers and without a scalability structure: which frame an encoder
 //! refers to is not known here, and receivers then take each to need the one before.
@@ -7,6 +7,8 @@ use bytes::Bytes;
 
 use super::Payload;
 use super::cuts::cuts;
+use super::frame::{Damage, Frame};
+use crate::bytes_at::u8_at;
 
 /// The bytes before each piece: flags, a picture id of 15 bits.
 const DESCRIPTOR: usize = 3;
@@ -28,6 +30,73 @@ pub(super) fn packetize(
         }
         *picture = picture.wrapping_add(1) & 0x7fff;
     }
+}
+
+/// Takes a payload, in either mode and with any layers: each layer's frame is a unit.
+pub(super) fn take(payload: Bytes, frame: &mut Frame) -> Result<(), Damage> {
+    let at = descriptor_len(&payload).ok_or(Damage::Malformed)?;
+    if at >= payload.len() {
+        return Err(Damage::Malformed);
+    }
+    let first = u8_at(&payload, 0).unwrap_or(0);
+    let piece = payload.slice(at..);
+    if first & 0x08 == 0 {
+        frame.extend(&piece)?;
+    } else {
+        frame.begin(piece)?;
+    }
+    if first & 0x04 != 0 {
+        frame.end();
+    }
+    Ok(())
+}
+
+fn descriptor_len(payload: &[u8]) -> Option<usize> {
+    let first = u8_at(payload, 0)?;
+    let (has_id, predicted, has_layers) = (first & 0x80 != 0, first & 0x40 != 0, first & 0x20 != 0);
+    let (is_flexible, has_structure) = (first & 0x10 != 0, first & 0x02 != 0);
+    let mut at = 1_usize;
+    if has_id {
+        let is_long = u8_at(payload, at)? & 0x80 != 0;
+        at = at.saturating_add(if is_long { 2 } else { 1 });
+    }
+    if has_layers {
+        at = at.saturating_add(if is_flexible { 1 } else { 2 });
+    }
+    if is_flexible && predicted {
+        // Up to three references, each of which says whether another follows.
+        for _ in 0..3 {
+            let has_more = u8_at(payload, at)? & 0x01 != 0;
+            at = at.saturating_add(1);
+            if !has_more {
+                break;
+            }
+        }
+    }
+    if has_structure {
+        at = at.saturating_add(structure_len(payload.get(at..)?)?);
+    }
+    Some(at)
+}
+
+/// Bytes of the scalability structure (RFC 9628, 4.2.1).
+fn structure_len(bytes: &[u8]) -> Option<usize> {
+    let first = u8_at(bytes, 0)?;
+    let (layers, has_sizes, has_pictures) =
+        (usize::from(first >> 5).saturating_add(1), first & 0x10 != 0, first & 0x08 != 0);
+    let mut at = 1_usize;
+    if has_sizes {
+        at = at.saturating_add(layers.saturating_mul(4));
+    }
+    if has_pictures {
+        let pictures = u8_at(bytes, at)?;
+        at = at.saturating_add(1);
+        for _ in 0..pictures {
+            let references = u8_at(bytes, at)? >> 2 & 0x03;
+            at = at.saturating_add(usize::from(references)).saturating_add(1);
+        }
+    }
+    Some(at)
 }
 
 /// Whether a frame needs no other: the uncompressed header says it in its first byte (VP9 bitstream, 6.2).

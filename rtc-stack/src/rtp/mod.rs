@@ -9,6 +9,7 @@ mod packet;
 pub mod rtx;
 mod sequence;
 mod statistics;
+mod timestamp;
 mod twcc;
 
 pub use extension::Extensions;
@@ -20,6 +21,7 @@ pub use nack::{Arrived, NackList};
 pub use packet::RtpPacket;
 pub use sequence::SequenceExtender;
 pub use statistics::ReceiveStatistics;
+pub use timestamp::TimestampExtender;
 pub use twcc::TwccRecorder;
 
 /// What is wrong with a packet.

@@ -78,6 +78,12 @@ impl RtpPacket {
         self.bytes.get(self.header.len()..).unwrap_or_default()
     }
 
+    /// The same, sharing the packet's bytes.
+    #[must_use]
+    pub fn shared_payload(&self) -> Bytes {
+        self.bytes.slice(self.header.len().min(self.bytes.len())..)
+    }
+
     /// The header extensions.
     #[must_use]
     pub fn extensions(&self) -> Extensions<'_> {
@@ -103,6 +109,7 @@ mod tests {
         assert_eq!(packet.bytes()[..], [0x80, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0x65, 0x80]);
         assert_eq!(Header::parse(packet.bytes()).unwrap(), *packet.header());
         assert_eq!(packet.payload(), [0x65, 0x80]);
+        assert_eq!(packet.shared_payload(), packet.payload());
         assert!(packet.is_keyframe_start && !packet.marker());
         assert_eq!((packet.timestamp(), packet.ssrc()), (2, Ssrc(3)));
         assert_eq!(packet.payload_type().number(), 96);

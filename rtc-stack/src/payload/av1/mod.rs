@@ -2,5 +2,7 @@
 
 mod obu;
 mod packetize;
+mod take;
 
 pub(super) use packetize::Obus;
+pub(super) use take::{is_keyframe, take};

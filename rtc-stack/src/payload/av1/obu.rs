@@ -2,13 +2,13 @@
 
 use crate::bytes_at::u8_at;
 
-pub(in crate::payload) const SEQUENCE_HEADER: u8 = 1;
+pub(super) const SEQUENCE_HEADER: u8 = 1;
 const TEMPORAL_DELIMITER: u8 = 2;
 const TILE_LIST: u8 = 8;
 const PADDING: u8 = 15;
 
 const HAS_EXTENSION: u8 = 0x04;
-const HAS_SIZE: u8 = 0x02;
+pub(super) const HAS_SIZE: u8 = 0x02;
 
 /// An OBU taken apart; positions are in the bytes that it was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

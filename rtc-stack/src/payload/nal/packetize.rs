@@ -1,65 +1,13 @@
-//! NAL units in packets: alone, several together, or one in fragments (RFC 6184, 5; RFC 7798, 4.4).
-
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::cuts::cuts;
-use super::{PacketizeError, Payload};
+use super::NalCodec;
 use crate::bytes_at::u8_at;
-
-/// How the two codecs differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NalCodec {
-    H264,
-    H265,
-}
-
-impl NalCodec {
-    /// Bytes of a NAL unit's header.
-    pub(super) const fn header_len(self) -> usize {
-        match self {
-            Self::H264 => 1,
-            Self::H265 => 2,
-        }
-    }
-
-    /// The type of a NAL unit, from its first byte.
-    pub(super) const fn kind(self, first: u8) -> u8 {
-        match self {
-            Self::H264 => first & 0x1f,
-            Self::H265 => first >> 1 & 0x3f,
-        }
-    }
-
-    /// The type of packets that hold several units: STAP-A, AP.
-    pub(super) const fn aggregation(self) -> u8 {
-        match self {
-            Self::H264 => 24,
-            Self::H265 => 48,
-        }
-    }
-
-    /// The type of packets that hold a fragment: FU-A, FU.
-    pub(super) const fn fragmentation(self) -> u8 {
-        match self {
-            Self::H264 => 28,
-            Self::H265 => 49,
-        }
-    }
-
-    /// Whether it is a unit of the codec, of no type that the payload format uses.
-    pub(super) fn is_unit(self, unit: &[u8]) -> bool {
-        let Some(&first) = unit.first() else { return false };
-        let kind = self.kind(first);
-        match self {
-            Self::H264 => (1..24).contains(&kind),
-            Self::H265 => kind < 48 && unit.len() > 2,
-        }
-    }
-}
+use crate::payload::cuts::cuts;
+use crate::payload::{PacketizeError, Payload};
 
 /// Cuts and joins NAL units.
 #[derive(Debug, Clone)]
-pub(super) struct NalPacketizer {
+pub(in crate::payload) struct NalPacketizer {
     codec: NalCodec,
     /// Packetization-mode 0: each unit as it is.
     is_single: bool,
@@ -68,19 +16,19 @@ pub(super) struct NalPacketizer {
 }
 
 impl NalPacketizer {
-    pub(super) const fn h264() -> Self {
+    pub(in crate::payload) const fn h264() -> Self {
         Self { codec: NalCodec::H264, is_single: false, waiting: Vec::new() }
     }
 
-    pub(super) const fn h264_single() -> Self {
+    pub(in crate::payload) const fn h264_single() -> Self {
         Self { codec: NalCodec::H264, is_single: true, waiting: Vec::new() }
     }
 
-    pub(super) const fn h265() -> Self {
+    pub(in crate::payload) const fn h265() -> Self {
         Self { codec: NalCodec::H265, is_single: false, waiting: Vec::new() }
     }
 
-    pub(super) fn packetize(
+    pub(in crate::payload) fn packetize(
         &mut self,
         units: impl Iterator<Item = Bytes>,
         room: usize,
@@ -253,7 +201,7 @@ mod tests {
     fn what_the_format_would_mistake_is_left_out() {
         let units: [&[u8]; 5] = [&[0x1c, 1], &[0x18], &[0], &[0x7f], &[0x41, 1]];
         assert_eq!(packetized(Codec::H264, 64, &units), [[0x41, 1]]);
-        let units: [&[u8]; 4] = [&[0x60, 1, 1], &[0x62, 1, 1], &[0x26, 1], &[0x26, 1, 1]];
+        let units: [&[u8]; 4] = [&[0x60, 1, 1], &[0x62, 1, 1], &[0x26], &[0x26, 1, 1]];
         assert_eq!(packetized(Codec::H265, 64, &units), [[0x26, 1, 1]]);
     }
 

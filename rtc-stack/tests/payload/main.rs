@@ -1,0 +1,5 @@
+//! Payload formats: what is packetized comes back, whatever happens on the way.
+
+mod oracle;
+mod round_trip;
+mod track;
