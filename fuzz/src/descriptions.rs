@@ -10,6 +10,9 @@ use rtc_stack::{Codec, CodecParameters};
 pub fn sdp(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(fragment) = IceFragment::parse(text) {
+        let options = options();
+        let answer = fragment.answer_restart(options.ice.clone(), &options.candidates);
+        assert_eq!(IceFragment::parse(&answer.to_string()), Ok(answer));
         assert_eq!(IceFragment::parse(&fragment.to_string()), Ok(fragment));
     }
     let Ok(offer) = Offer::parse(text) else { return };

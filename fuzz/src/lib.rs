@@ -13,11 +13,13 @@ mod enhanced;
 mod files;
 mod flv;
 mod nal;
+mod peers;
 mod rtp_packets;
 mod session_pair;
 mod sessions;
 mod split;
 mod stun_messages;
+mod transports;
 
 pub use addresses::{amf3, handshake, url};
 pub use amf0_values::amf0;
@@ -29,16 +31,18 @@ pub use enhanced::flv_enhanced;
 pub use files::{flv_keyframes, flv_resync};
 pub use flv::flv_demux;
 pub use nal::flv_nal;
+pub use peers::sfu_receive;
 pub use rtp_packets::{rtcp_compound, rtp_arrivals, rtp_packet, srtp_packets};
 pub use session_pair::session_pair;
 pub use sessions::{client_session, server_session};
 pub use stun_messages::stun;
+pub use transports::{dtls_handshake, ice_tcp};
 
 /// A target: it panics when a property does not hold for these bytes.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus directory and libFuzzer program.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 24] = [
     ("amf0", amf0),
     ("flv_demux", flv_demux),
     ("flv_codec_records", flv_codec_records),
@@ -60,4 +64,7 @@ pub const TARGETS: [(&str, Target); 21] = [
     ("rtp_arrivals", rtp_arrivals),
     ("sdp", sdp),
     ("stun", stun),
+    ("sfu_receive", sfu_receive),
+    ("dtls_handshake", dtls_handshake),
+    ("ice_tcp", ice_tcp),
 ];
