@@ -272,6 +272,38 @@ fn viewers_that_send_media_are_not_listened_to() {
 }
 
 #[test]
+fn a_flood_of_authentic_checks_leaves_no_more_addresses_than_the_limit() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    let home = world.client(viewer).flow();
+    let now = world.now;
+    let mut out = Outgoing::default();
+    for port in 1..=10_000 {
+        let password = world.client(viewer).password().to_owned();
+        let mut request = world.client(viewer).binding_request(&password, false);
+        let received = world.sfu.receive(now, moved(home, port), &mut request, &mut out);
+        assert_eq!(received, Received::Handled);
+        // One short answer each, and only to where it came from.
+        let answers: Vec<_> = out.udp.iter().map(|(to, answer)| (to.peer, answer.len())).collect();
+        let [(to, length)] = answers[..] else { panic!("{answers:?}") };
+        assert_eq!(to, moved(home, port).destination.peer);
+        assert!(length <= request.len());
+        out.clear();
+    }
+    let mut is_known = |flow| {
+        let mut datagram = [0x80; 60];
+        world.sfu.receive(now, flow, &mut datagram, &mut out) == Received::Handled
+    };
+    let known = (1..=10_000).filter(|port| is_known(moved(home, *port))).count();
+    assert_eq!(known, 3);
+    assert!(is_known(home), "the way that was nominated is forgotten");
+    world.stream(publisher, 10, 25);
+    assert!(world.client(viewer).has_any(MediaKind::Video));
+}
+
+#[test]
 fn events_that_nobody_takes_are_bounded() {
     let mut world = World::with(|_, limits| limits.events = 100);
     let abilities = Abilities::default();
