@@ -32,7 +32,8 @@ pub enum CredentialsError {
         /// What was read.
         length: usize,
     },
-    /// A character is none of ICE: letters, digits, `+` and `/`.
+    /// A character is none of ICE (letters, digits, `+` and `/`), nor one of `-`, `=`, `#` and `_`, which some encoders
+    /// have and browsers take from them.
     #[error("{character:?} in ICE credentials")]
     Character {
         /// What was read.
@@ -90,7 +91,8 @@ impl Credentials {
     }
 
     fn check(text: &str) -> Result<(), CredentialsError> {
-        let is_other = |c: &char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/'));
+        let is_known = |c: char| matches!(c, '+' | '/' | '-' | '=' | '#' | '_');
+        let is_other = |c: &char| !(c.is_ascii_alphanumeric() || is_known(*c));
         match text.chars().find(is_other) {
             Some(character) => Err(CredentialsError::Character { character }),
             None => Ok(()),
@@ -148,6 +150,7 @@ mod tests {
         let password = "p".repeat(22);
         assert!(Credentials::new("abcd", &password).is_ok());
         assert!(Credentials::new("a+/9", &"p".repeat(256)).is_ok());
+        assert!(Credentials::new("a=-#_", &format!("{password}==")).is_ok());
         assert_eq!(
             Credentials::new("abc", &password),
             Err(CredentialsError::UfragLength { length: 3 })

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -23,6 +23,9 @@ use crate::{
     rtc::{Role, Rtc},
     server::Shared,
 };
+
+/// What pages may see of an answer.
+const EXPOSED: &str = "*, Accept-Patch, Accept-Post, Allow, ETag, Link, Location, Retry-After";
 
 /// What is served at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,11 +83,17 @@ pub(super) async fn before(
     request: Request,
     next: Next,
 ) -> Response {
-    let endpoint = Endpoint::at(request.uri().path());
+    let path = request.uri().path().to_owned();
+    let endpoint = Endpoint::at(&path);
     match endpoint.is_some_and(|endpoint| endpoint.takes(site, request.method())) {
         // Boxed: it is large, and most requests are others.
         true => Box::pin(answer(shared, site, request)).await,
-        false => next.run(request).await,
+        false => {
+            let response = next.run(request).await;
+            // Nothing else is there: then the method is what is wrong (RFC 9725, 4.2).
+            let is_ours = endpoint.is_some() && response.status() == StatusCode::NOT_FOUND;
+            if is_ours { whip::unknown_method() } else { response }
+        }
     }
 }
 
@@ -125,13 +134,14 @@ struct Call {
     connection: Connection,
 }
 
-/// Lets pages of any origin use it. `*` doesn't stand for `Authorization` (Fetch, 3.3.2).
+/// Lets pages of any origin use it. `*` doesn't stand for `Authorization` (Fetch, 3.3.2), and older
+/// browsers don't know it among what they may see.
 fn share(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, "*, Authorization"),
         (header::ACCESS_CONTROL_ALLOW_METHODS, "*"),
-        (header::ACCESS_CONTROL_EXPOSE_HEADERS, "*"),
+        (header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED),
         (header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "false"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));

@@ -8,6 +8,7 @@ use axum::{
 };
 use rtc_stack::{Codec, sdp::Offer, stun::Credentials};
 use rtmp_proto::url::{self, StreamAddress};
+use tracing::warn;
 
 use super::{super::query::Query, Call};
 use crate::{
@@ -114,6 +115,11 @@ impl Said {
         offer: Offer,
     ) -> Result<SessionRequest, RtcError> {
         let query = &self.query;
+        for name in ["encrypt", "dtls"] {
+            if query.get(name) == "false" {
+                warn!("`{name}=false` has no effect: media are always encrypted");
+            }
+        }
         let Named { address, tc_url } = named;
         let vhost = vhost(call, &address)?;
         let credentials = match (query.get("ice-ufrag"), query.get("ice-pwd")) {

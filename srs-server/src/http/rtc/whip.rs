@@ -22,6 +22,8 @@ use crate::rtc::{Begun, EndReason, Hints, Role, RtcError, Session, begin};
 const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const ALLOWED: &str = "OPTIONS, POST, PATCH, DELETE";
+/// The methods of a session that has begun.
+const ALLOWED_OF_SESSION: &str = "OPTIONS, PATCH, DELETE";
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
@@ -42,6 +44,11 @@ pub(super) async fn serve(call: &Call, endpoint: Endpoint<'_>, request: Request)
     })
 }
 
+/// The answer to a method that isn't done anywhere here.
+pub(super) fn unknown_method() -> Response {
+    Problem::Method { allowed: ALLOWED }.into_response()
+}
+
 /// By which header a client is told that a body must be of this type.
 pub(super) fn accepted(content_type: &str) -> HeaderName {
     if content_type == FRAGMENT { ACCEPT_PATCH } else { ACCEPT_POST }
@@ -53,6 +60,10 @@ fn options() -> Response {
 }
 
 async fn post(call: &Call, endpoint: Endpoint<'_>, request: Request) -> Result<Response, Problem> {
+    if session(call, endpoint, request.uri()).is_ok() {
+        // An offer to what an offer has begun already (RFC 9725, 4.3).
+        return Err(Problem::Method { allowed: ALLOWED_OF_SESSION });
+    }
     let said = Said::of(&request);
     let (role, named) = asked(endpoint, &said, request.uri())?;
     let named = named.with_token(request.headers());

@@ -35,7 +35,7 @@ fn an_offer_is_answered_with_a_session() {
     assert_eq!(stream["publish"], json!({ "active": true, "cid": client["id"] }));
     assert_eq!((&stream["app"], &stream["name"]), (&json!("live"), &json!("a")));
     assert!(!stream["video"]["codec"].as_str().unwrap().is_empty(), "{stream}");
-    assert_eq!(stream["audio"]["codec"], "OPUS");
+    assert_eq!(stream["audio"]["codec"], "Opus");
     assert_eq!(stream["audio"]["sample_rate"], 48_000);
 
     assert_eq!(delete(&server, location), 200);
@@ -133,7 +133,10 @@ fn options_say_what_is_taken() {
             assert_eq!(reply.header("accept-post"), "application/sdp");
             assert_eq!(reply.header("access-control-allow-origin"), "*");
             assert_eq!(reply.header("access-control-allow-headers"), "*, Authorization");
-            assert_eq!(reply.header("access-control-expose-headers"), "*");
+            let exposed = reply.header("access-control-expose-headers");
+            for name in ["*", "Location", "ETag", "Link"] {
+                assert!(exposed.split(", ").any(|exposed| exposed == name), "{exposed}");
+            }
         }
     }
     let reply = http(server.http, "POST /whip/live/a", &[SDP], &fixture("chrome-publish"));
@@ -196,6 +199,52 @@ fn what_is_wrong_is_told() {
     }
     problem(&http(server.api, "PATCH /whip/live/b/x", &[FRAGMENT], "a=mid:0\r\n"), 404, None);
     assert!(server.clients("b", "rtc-publish").is_empty());
+}
+
+/// What is reserved for later is no stream and no other session (RFC 9725, 4.2 and 4.3).
+#[test]
+fn other_methods_are_told_so_everywhere() {
+    let server = server();
+    for path in ["/whip/live/a", "/rtc/v1/whip/?app=live&stream=a"] {
+        let location = began(&publish(&server, path));
+        for (port, target) in [server.api, server.http].map(|port| (port, &*location)) {
+            let again = http(port, &format!("POST {target}"), &[SDP], &fixture("chrome-publish"));
+            problem(&again, 405, None);
+            assert_eq!(again.header("allow"), "OPTIONS, PATCH, DELETE");
+        }
+        for (port, target) in [(server.api, path), (server.http, path), (server.http, &location)] {
+            for method in ["GET", "PUT"] {
+                let reply = http(port, &format!("{method} {target}"), &[], "");
+                problem(&reply, 405, None);
+            }
+        }
+        assert_eq!(server.api("clients")["total"], 1);
+        assert_eq!(delete(&server, &location), 200);
+    }
+}
+
+#[test]
+fn media_are_encrypted_whatever_the_query_says() {
+    let server = server();
+    let reply = play(&server, "/rtc/v1/whep/?stream=a&encrypt=false&dtls=false");
+    began(&reply);
+    assert_eq!(attributes(&reply.body, "fingerprint").len(), 1);
+    assert!(reply.body.contains("UDP/TLS/RTP/SAVPF"), "{reply:?}");
+    server.wait_for_log("`encrypt=false` has no effect: media are always encrypted");
+}
+
+/// None of them is a character of ICE, and some encoders have them nevertheless.
+#[test]
+fn odd_credentials_of_clients_are_taken() {
+    let server = server();
+    let offer = fixture("chrome-play");
+    let own = attributes(&offer, "ice-ufrag").remove(0);
+    for ufrag in ["ab=-_#", "a+/9", "user_1=="] {
+        let odd = offer.replace(&format!("a=ice-ufrag:{own}"), &format!("a=ice-ufrag:{ufrag}"));
+        let reply = http(server.api, "POST /rtc/v1/whep/?stream=a", &[SDP], &odd);
+        let location = began(&reply);
+        assert_eq!(delete(&server, &location), 200, "{location}");
+    }
 }
 
 #[test]
