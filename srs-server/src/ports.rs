@@ -30,6 +30,8 @@ pub struct RtcPorts {
     pub udp: Vec<BoundUdp>,
     /// Where connections are taken.
     pub tcp: Vec<Bound>,
+    /// Those ports of HTTP where connections are taken too.
+    pub shared_tcp: Vec<SocketAddr>,
 }
 
 /// The server could not start.
@@ -83,7 +85,12 @@ impl Ports {
         if server.enabled {
             rtc.udp = net::bind_udp("rtc", &server.listen, tuning.shards, optional.rtc)?;
             if server.tcp.enabled {
-                rtc.tcp = net::bind("rtc", &server.tcp.listen, optional.rtc_tcp)?;
+                let (shared, own): (Vec<SocketAddr>, Vec<SocketAddr>) =
+                    server.tcp.listen.iter().partition(|&&address| {
+                        http.iter().chain(&api).any(|bound| bound.address == address)
+                    });
+                rtc.shared_tcp = shared;
+                rtc.tcp = net::bind("rtc", &own, optional.rtc_tcp)?;
             }
         }
         if rtmp.is_empty() && http.is_empty() && api.is_empty() {
@@ -108,7 +115,8 @@ impl Ports {
         for BoundUdp { address, .. } in &self.rtc.udp {
             info!("rtc: listening on {address} (UDP)");
         }
-        for Bound { address, .. } in &self.rtc.tcp {
+        let tcp = self.rtc.tcp.iter().map(|bound| &bound.address);
+        for address in tcp.chain(&self.rtc.shared_tcp) {
             info!("rtc: listening on {address} (TCP)");
         }
         for address in &self.shared_api {

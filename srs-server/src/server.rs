@@ -30,7 +30,7 @@ use crate::{
     net::{self, Bound, Residence, Shard, Shards},
     ports::{Ports, RtcPorts, StartError},
     process::needs_restart,
-    rtc::{Candidates, Certificate, Rtc, Workers},
+    rtc::{Candidates, Certificate, IceTcp, Rtc, Workers},
     rtmp,
     system::System,
 };
@@ -102,6 +102,8 @@ pub struct Server {
     rtc: Vec<SocketAddr>,
     /// Those who have the sessions of WebRTC, where it is served.
     workers: Option<Workers>,
+    /// Those addresses of HTTP that take connections of ICE-TCP too.
+    shared_rtc: Vec<SocketAddr>,
     shards: Arc<Shards>,
     /// Those who accept connections.
     listeners: JoinSet<()>,
@@ -173,10 +175,17 @@ impl Server {
             exporter: exporter.iter().map(|bound| bound.address).collect(),
             rtc: rtc_ports.udp.iter().map(|bound| bound.address).collect(),
             workers: None,
+            shared_rtc: rtc_ports.shared_tcp.clone(),
             shards,
             listeners: JoinSet::new(),
             tasks: JoinSet::new(),
         };
+        if let Some(rtc) = &server.shared.rtc {
+            let RtcPorts { udp, tcp, .. } = rtc_ports;
+            let shards = server.shards.each();
+            let runtime = Handle::current();
+            server.workers = Some(Workers::start(&server.shared, rtc, shards, udp, tcp, &runtime)?);
+        }
         let media = http::router(server.shared.clone(), http::Site::Media);
         let api_routes = http::router(server.shared.clone(), http::Site::Api);
         let both = http::either(api_routes.clone(), media.clone());
@@ -194,22 +203,22 @@ impl Server {
         server.serve(Service::Api(api_routes), api)?;
         // It has no media either.
         server.serve(Service::Api(metrics), exporter)?;
-        if let Some(rtc) = &server.shared.rtc {
-            let RtcPorts { udp, tcp } = rtc_ports;
-            let shards = server.shards.each();
-            let runtime = Handle::current();
-            server.workers = Some(Workers::start(&server.shared, rtc, shards, udp, tcp, &runtime)?);
-        }
         server.tasks.spawn(keep_house(server.shared.clone()));
         server.tasks.spawn(convert(server.shared.clone()));
         Ok(server)
     }
 
     fn serve(&mut self, service: Service, bound: Vec<Bound>) -> io::Result<()> {
-        for Bound { listener, .. } in bound {
+        for Bound { listener, address } in bound {
             let listener = TcpListener::from_std(listener)?;
             let (shared, shards) = (self.shared.clone(), self.shards.clone());
-            self.listeners.spawn(accept(service.clone(), listener, shared, shards));
+            let ice_tcp = match &self.workers {
+                Some(workers) if self.shared_rtc.contains(&address) => {
+                    Some(workers.ice_tcp().clone())
+                }
+                _ => None,
+            };
+            self.listeners.spawn(accept(service.clone(), listener, ice_tcp, shared, shards));
         }
         Ok(())
     }
@@ -237,6 +246,12 @@ impl Server {
     /// What the connections share.
     pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Those who have the sessions of WebRTC.
+    #[cfg(test)]
+    pub(crate) fn workers(&self) -> Option<&Workers> {
+        self.workers.as_ref()
     }
 
     /// Closes the ports; connections go on.
@@ -346,11 +361,12 @@ impl Drop for ConnectionPlace {
 
 /// WebRTC, if any of its ports is open.
 fn start_rtc(ports: &RtcPorts, vhosts: &Vhosts) -> Result<Option<Arc<Rtc>>, StartError> {
-    if ports.udp.is_empty() && ports.tcp.is_empty() {
+    if ports.udp.is_empty() && ports.tcp.is_empty() && ports.shared_tcp.is_empty() {
         return Ok(None);
     }
     let udp = ports.udp.iter().map(|bound| bound.address).collect();
-    let tcp = ports.tcp.iter().map(|bound| bound.address).collect();
+    let tcp = ports.tcp.iter().map(|bound| bound.address).chain(ports.shared_tcp.iter().copied());
+    let tcp = tcp.collect();
     let candidates = Candidates::new(udp, tcp);
     candidates.tell(&vhosts.config().rtc_server);
     Ok(Some(Arc::new(Rtc::new(Certificate::generate()?, candidates))))
@@ -382,7 +398,14 @@ fn random_id(rng: &mut fastrand::Rng) -> String {
     (0..8).map(|_| char::from_digit(rng.u32(0..36), 36).unwrap_or('0')).collect()
 }
 
-async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, shards: Arc<Shards>) {
+/// Accepts connections; where it is a port of WebRTC too, `ice_tcp` takes those that are.
+async fn accept(
+    service: Service,
+    listener: TcpListener,
+    ice_tcp: Option<IceTcp>,
+    shared: Arc<Shared>,
+    shards: Arc<Shards>,
+) {
     let mut warned: Option<Instant> = None;
     loop {
         let accepted = listener.accept().await.and_then(|(socket, address)| {
@@ -430,15 +453,28 @@ async fn accept(service: Service, listener: TcpListener, shared: Arc<Shared>, sh
             let gone = |error| debug!("connection gone before it began: {error}");
             net::prepare(socket, send_buffer).map_err(gone).ok()
         };
-        match service {
-            Service::Rtmp => shard.spawn(move || {
+        match (service, ice_tcp.clone()) {
+            (Service::Rtmp, _) => shard.spawn(move || {
                 let serving = rtmp::serve(prepare(&span)?, peer, span, shared);
                 Some(async move {
                     let _place = place;
                     serving.await;
                 })
             }),
-            Service::Media(router) | Service::Api(router) => shard.spawn(move || {
+            (Service::Media(router) | Service::Api(router), Some(ice_tcp)) => {
+                let limit = shared.tuning.request_timeout;
+                shard.spawn(move || {
+                    let socket = prepare(&span)?;
+                    Some(async move {
+                        let _place = place;
+                        let sorted = Box::pin(ice_tcp.sort(socket, address, limit)).await;
+                        if let Some(socket) = sorted {
+                            http::serve(socket, peer, span, shared, router).await;
+                        }
+                    })
+                });
+            }
+            (Service::Media(router) | Service::Api(router), None) => shard.spawn(move || {
                 let serving = http::serve(prepare(&span)?, peer, span, shared, router);
                 Some(async move {
                     let _place = place;

@@ -41,8 +41,8 @@ pub use self::{
     certificate::{Certificate, CertificateError},
     error::{EndReason, RtcError},
     inbox::{Inbox, WorkerId},
-    session::{Adopted, NotAdopted, Orders, Restart, Role, Session},
-    worker::{Counters, Workers, WorkersError},
+    session::{Adopted, NotAdopted, Orders, Quality, Restart, Role, Session},
+    worker::{Counters, IceTcp, Workers, WorkersError},
 };
 use self::{inbox::Inboxes, table::Table};
 use crate::server::Shared;
@@ -204,8 +204,8 @@ impl Rtc {
         (table.sessions().count(), table.pending())
     }
 
-    /// The session that publishes as this client of the API.
-    fn publisher(&self, client: &str) -> Option<Arc<Session>> {
+    /// The session of this client of the API.
+    pub fn of_client(&self, client: &str) -> Option<Arc<Session>> {
         self.lock().by_client(client)
     }
 

@@ -10,11 +10,15 @@ mod arrival;
 mod bell;
 mod counters;
 mod fan_out;
+mod greeting;
 mod handshake;
 mod peer;
 mod sessions;
 mod start;
 mod tcp;
+mod telling;
+#[cfg(test)]
+mod tests;
 mod udp;
 
 use std::{
@@ -41,12 +45,13 @@ use self::{
     bell::{Bell, Call},
     counters::Tally,
     fan_out::FanOut,
-    peer::{Peer, Told},
+    peer::Peer,
     tcp::{Arrived, Connections},
     udp::Sockets,
 };
 pub use self::{
     counters::Counters,
+    greeting::IceTcp,
     start::{Workers, WorkersError},
 };
 use crate::{
@@ -74,6 +79,9 @@ enum Command {
     Disconnected(Flow, u64),
     /// All of its sessions are to be told goodbye, and who asks is to be told when that is done.
     Finish(oneshot::Sender<()>),
+    /// A fault of ours, which only tests have at hand.
+    #[cfg(test)]
+    Fail,
 }
 
 /// How other workers reach one.
@@ -193,6 +201,8 @@ impl Core {
             Command::Connection(arrived) => self.connect(now, *arrived),
             Command::Disconnected(flow, number) => self.connections.remove(&flow, number),
             Command::Finish(done) => finished.push(done),
+            #[cfg(test)]
+            Command::Fail => panic!("as a test wants it"),
         }
     }
 
@@ -225,7 +235,9 @@ impl Core {
                     peer.session.span().in_scope(|| debug!(track, "a track that it can't play"));
                 }
             }
-            Event::Closed { peer, reason } => self.closed(peer, reason),
+            Event::Closed { peer, reason, statistics } => {
+                self.closed(peer, reason, &statistics);
+            }
             _ => {}
         }
     }
@@ -255,26 +267,6 @@ impl Core {
             self.tell_at = now + TELL;
             self.tell(now);
         }
-    }
-
-    /// Tells what was counted. Once a second for each session is little beside what it is sent.
-    fn tell(&mut self, now: Instant) {
-        self.unknown.handle_timeout(now);
-        for (&id, peer) in &mut self.peers {
-            let Some(statistics) = self.sfu.statistics(id) else { continue };
-            let sums = Told::of(&statistics);
-            let before = std::mem::replace(&mut peer.told, sums);
-            let bytes = sums.bytes.saturating_sub(before.bytes);
-            match peer.session.role() {
-                Role::Publish => peer.session.link().add(bytes, 0),
-                Role::Play => peer.session.link().add(0, bytes),
-            }
-            self.tally.refused += sums.refused.saturating_sub(before.refused);
-            self.tally.nacks += sums.nacks.saturating_sub(before.nacks);
-            self.tally.retransmitted += sums.retransmitted.saturating_sub(before.retransmitted);
-            self.tally.keyframe_requests += sums.keyframes.saturating_sub(before.keyframes);
-        }
-        self.tally.tell(self.rtc.counters());
     }
 
     /// Sends what is to be sent.

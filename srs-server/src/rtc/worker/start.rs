@@ -24,8 +24,8 @@ use tokio::{
 use tracing::error;
 
 use super::{
-    Colleague, Command, Core, Worker, arrival::Unknown, bell::Bell, failed, fan_out::FanOut, tcp,
-    udp::Sockets,
+    Colleague, Command, Core, Worker, arrival::Unknown, bell::Bell, failed, fan_out::FanOut,
+    greeting::IceTcp, udp::Sockets,
 };
 use crate::{
     net::{Bound, BoundUdp, Shard},
@@ -41,8 +41,9 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// The workers, and who accepts connections for them.
 #[derive(Debug)]
 pub struct Workers {
-    colleagues: Arc<[Colleague]>,
+    pub(super) colleagues: Arc<[Colleague]>,
     accepting: JoinSet<()>,
+    ice_tcp: IceTcp,
 }
 
 /// Why WebRTC can't be served.
@@ -113,12 +114,18 @@ impl Workers {
             };
             shard.spawn_worker(plan.keep_working());
         }
+        let ice_tcp = IceTcp::new(rtc.clone(), colleagues.clone());
         let mut accepting = JoinSet::new();
         for bound in tcp {
             let listener = TcpListener::from_std(bound.listener)?;
-            accepting.spawn_on(tcp::accept(listener, rtc.clone(), colleagues.clone()), runtime);
+            accepting.spawn_on(ice_tcp.clone().accept(listener), runtime);
         }
-        Ok(Self { colleagues, accepting })
+        Ok(Self { colleagues, accepting, ice_tcp })
+    }
+
+    /// Who takes connections of ICE-TCP that come to other ports.
+    pub fn ice_tcp(&self) -> &IceTcp {
+        &self.ice_tcp
     }
 
     /// Takes no connections any more; those that are there go on.

@@ -9,38 +9,26 @@ use std::{
     collections::HashMap,
     future::poll_fn,
     io,
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::{Buf, Bytes, BytesMut};
 use rtc_stack::{
-    arena::{Destination, SendArena},
+    arena::SendArena,
     session::{Flow, Transport},
-    stun::peek_username,
-    transport::tcp::{FIRST_FRAME_TIMEOUT, FrameReader, encode},
+    transport::tcp::{FrameReader, encode},
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, mpsc},
-    task::AbortHandle,
-    time::{sleep, timeout},
-};
-use tracing::{debug, warn};
+use tokio::{net::TcpStream, sync::mpsc, task::AbortHandle};
+use tracing::debug;
 
-use super::{Colleague, Command, Core, arrival::is_authentic, counters::Tally};
+use super::{Command, Core, counters::Tally};
 use crate::{
     net,
-    rtc::{Adopted, NotAdopted, Rtc, Session},
+    rtc::{Adopted, Session},
 };
 
-/// Connections that have not shown whose they are.
-const STRANGERS: usize = 1024;
 /// Connections of one session: a client tries several ways at once.
 const PER_SESSION: usize = 4;
 /// Bytes that wait for one connection, beyond what the system takes. A frame that would be more is
@@ -51,90 +39,14 @@ const READ: usize = 8 << 10;
 
 /// A connection that has shown whose it is.
 pub(super) struct Arrived {
-    session: Arc<Session>,
+    pub(super) session: Arc<Session>,
     /// What its worker needs to know if it is to adopt the session.
-    adopted: Option<Adopted>,
-    socket: std::net::TcpStream,
-    flow: Flow,
-    number: u64,
-    first: Bytes,
-    frames: FrameReader,
-}
-
-/// Accepts connections, and brings each to the worker that owns its session.
-pub(super) async fn accept(listener: TcpListener, rtc: Arc<Rtc>, colleagues: Arc<[Colleague]>) {
-    let strangers = Arc::new(Semaphore::new(STRANGERS));
-    let numbers = AtomicU64::new(0);
-    let mut is_warned = false;
-    loop {
-        let (socket, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // As for other listeners: not fatal, and a persistent error must not take a core.
-                if !is_warned {
-                    warn!("rtc: cannot accept a connection: {error}");
-                    is_warned = true;
-                }
-                sleep(Duration::from_millis(20)).await;
-                continue;
-            }
-        };
-        let Ok(stranger) = strangers.clone().try_acquire_owned() else { continue };
-        let (rtc, colleagues) = (rtc.clone(), colleagues.clone());
-        let number = numbers.fetch_add(1, Relaxed);
-        tokio::spawn(async move {
-            let greeted = greet(socket, address, number, &rtc, &colleagues).await;
-            drop(stranger);
-            if let Some((colleague, arrived)) = greeted {
-                // A worker that is gone takes no connections; then the server ends.
-                let _ = colleague.commands.send(Command::Connection(Box::new(arrived))).await;
-            }
-        });
-    }
-}
-
-/// Waits for the first frame, and finds out whose the connection is.
-async fn greet<'a>(
-    socket: TcpStream,
-    address: SocketAddr,
-    number: u64,
-    rtc: &Rtc,
-    colleagues: &'a [Colleague],
-) -> Option<(&'a Colleague, Arrived)> {
-    let mut frames = FrameReader::default();
-    let first = timeout(FIRST_FRAME_TIMEOUT, first_frame(&socket, &mut frames)).await.ok()??;
-    let peer = SocketAddr::new(address.ip().to_canonical(), address.port());
-    let flow =
-        Flow { destination: Destination { peer, local_ip: None }, transport: Transport::Tcp };
-    let session = rtc.find(peek_username(&first)?.0)?;
-    if !is_authentic(&session, &flow, &first) {
-        return None;
-    }
-    let idlest = colleagues.iter().min_by_key(|colleague| colleague.load.sessions.load(Relaxed))?;
-    let (colleague, adopted) = match rtc.adopt(&session, &idlest.inbox) {
-        Ok(adopted) => (idlest, Some(adopted)),
-        Err(NotAdopted::Owned(owner)) => (colleagues.get(owner.0)?, None),
-        Err(NotAdopted::Over) => return None,
-    };
-    // It leaves this runtime for its worker's.
-    let socket = socket.into_std().ok()?;
-    Some((colleague, Arrived { session, adopted, socket, flow, number, first, frames }))
-}
-
-async fn first_frame(socket: &TcpStream, frames: &mut FrameReader) -> Option<Bytes> {
-    let mut buffer = [0; 1024];
-    loop {
-        socket.readable().await.ok()?;
-        match socket.try_read(&mut buffer) {
-            Ok(0) => return None,
-            Ok(read) => frames.receive(&buffer[..read]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return None,
-        }
-        if let Some(frame) = frames.poll() {
-            return Some(frame);
-        }
-    }
+    pub(super) adopted: Option<Adopted>,
+    pub(super) socket: std::net::TcpStream,
+    pub(super) flow: Flow,
+    pub(super) number: u64,
+    pub(super) first: Bytes,
+    pub(super) frames: FrameReader,
 }
 
 /// Reads a connection for its worker until it ends.

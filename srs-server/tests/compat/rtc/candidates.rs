@@ -1,7 +1,14 @@
 //! The addresses that clients are told.
 
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
+
+use rtc_stack::MediaKind;
+
 use super::{SDP, attributes, fixture, vhost};
-use crate::support::{TestServer, free_ports, http};
+use crate::support::{RtcClient, TestServer, free_ports, http};
 
 /// A server with these settings of WebRTC.
 fn with(settings: &str) -> TestServer {
@@ -48,6 +55,47 @@ fn rtc_ports_are_told_as_candidates() {
     // They are open: nobody else has them.
     std::net::TcpStream::connect(("127.0.0.1", tcp)).unwrap();
     assert!(std::net::UdpSocket::bind(("0.0.0.0", udp)).is_err());
+}
+
+/// As with SRS, what a connection begins with says whether it is HTTP or WebRTC.
+#[test]
+fn webrtc_by_tcp_may_share_a_port_of_http() {
+    let [api, streams] = free_ports();
+    for (listen, port) in [(api, api), (streams, streams)] {
+        let server = TestServer::configured(&format!(
+            "http_api {{ enabled on; listen {api}; }}\n\
+             http_server {{ enabled on; listen {streams}; }}\n\
+             rtc_server {{ enabled on; listen 0; candidate 127.0.0.1; protocol all;\n\
+             tcp {{ enabled on; listen {listen}; }} }}\n{}",
+            vhost("")
+        ));
+        server.wait_for_log(&format!("rtc: listening on [::]:{port} (TCP)"));
+        let path = "/rtc/v1/whip/?app=live&stream=a";
+        let mut publisher = RtcClient::begin(server.api, path, true, true).connect();
+        assert_eq!(publisher.server().port(), port);
+        let path = "/rtc/v1/whep/?app=live&stream=a";
+        let mut viewer = RtcClient::begin(server.api, path, false, true).connect();
+        let mut time = 0;
+        viewer.until("sound", |viewer| {
+            time += 1;
+            publisher.send(MediaKind::Audio, time * 960, false, &[0x78, 1, 2, 3]);
+            publisher.poll(Duration::from_millis(10));
+            (viewer.of(MediaKind::Audio).len() > 5).then_some(())
+        });
+        // Both ports are still those of HTTP, though a client may think before it asks.
+        for http_port in [api, streams] {
+            assert_eq!(
+                http(http_port, "GET /api/v1/versions", &[], "").status == 200,
+                http_port == api
+            );
+            let mut slow = std::net::TcpStream::connect(("127.0.0.1", http_port)).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+            slow.write_all(b"\r\nGET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+            let mut reply = String::new();
+            slow.read_to_string(&mut reply).unwrap();
+            assert!(reply.starts_with("HTTP/1.1 "), "{reply}");
+        }
+    }
 }
 
 #[test]
