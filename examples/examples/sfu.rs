@@ -207,7 +207,7 @@ impl Server {
                         self.sfu.request_keyframe(*publisher, track)?;
                     }
                 }
-                Event::Closed { peer, reason } => {
+                Event::Closed { peer, reason, .. } => {
                     println!("{peer:?}: {reason:?}");
                     self.forget(peer);
                 }

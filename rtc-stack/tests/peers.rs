@@ -211,6 +211,8 @@ fn replayed_and_forged_packets_change_nothing() {
     assert_eq!(world.packets.len(), packets + 5);
     // Packets sealed by somebody else's keys, for any source and payload type, and garbage.
     let before = world.sfu.statistics(id).unwrap().refused;
+    // Of each packet two copies too many.
+    assert!(before.replayed >= 10 && before.unauthentic == 0, "{before:?}");
     let keys = SessionKeys::from_exporter(Profile::AeadAes128Gcm, &[9; 56], true).unwrap();
     let forger = Outbound::new(&keys.0).unwrap();
     let mut forged = vec![0x80, 96, 0, 9, 0, 0, 0, 1, 0, 0, 0, 7];
@@ -224,7 +226,9 @@ fn replayed_and_forged_packets_change_nothing() {
         let mut cut = forged[..length.min(forged.len())].to_vec();
         world.sfu.receive(now, flow, &mut cut, &mut world.out);
     }
-    assert!(world.sfu.statistics(id).unwrap().refused >= before + 590);
+    let refused = world.sfu.statistics(id).unwrap().refused;
+    assert!(refused.total() >= before.total() + 590, "{refused:?}");
+    assert!(refused.unauthentic > 0 && refused.malformed > 0, "{refused:?}");
     assert_eq!(world.packets.len(), packets + 5);
     world.stream(publisher, 10, 25);
     assert!(world.client(viewer).got(MediaKind::Video).packets.len() > 50);
@@ -250,8 +254,48 @@ fn sources_and_payload_types_that_were_not_agreed_are_refused() {
     world.run(Duration::from_millis(20));
     assert_eq!(world.packets.len(), packets);
     let statistics = world.sfu.statistics(world.id(publisher)).unwrap();
-    assert!(statistics.refused >= 200);
+    assert!(statistics.refused.unknown >= 200, "{:?}", statistics.refused);
     assert_eq!(statistics.tracks.len(), 2);
+}
+
+/// What is dropped has arrived: it is not asked for again, and no track begins by it.
+#[test]
+fn packets_of_a_dropped_payload_type_go_nowhere() {
+    let mut world = World::new();
+    world.keeps_packets = true;
+    let abilities = Abilities::default();
+    let other = world.signal(Role::Publisher, &abilities, Conditions::default()).client;
+    let video = other.section(MediaKind::Video).codecs[0].payload_type;
+    world.dropped_payload_type = Some(video);
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 25, 25);
+    assert!(!world.packets.is_empty());
+    assert!(world.packets.iter().all(|(_, it)| it.packet.payload_type() != video));
+    assert!(world.client(viewer).has_any(MediaKind::Audio));
+    assert!(!world.client(viewer).has_any(MediaKind::Video));
+    assert_eq!(world.client(publisher).nacked, 0);
+}
+
+/// As with SRS, its session goes on: browsers say it of a source, whenever they replace one.
+#[test]
+fn a_goodbye_of_a_source_ends_no_session() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 10, 25);
+    for client in [publisher, viewer] {
+        let now = world.now;
+        let peer = world.client(client);
+        let source = peer.sending.first().map_or(peer.own_ssrc, |sending| sending.ssrc);
+        peer.send_rtcp(now, |writer| writer.goodbye(&[source], b"gone"));
+    }
+    let before = world.client(viewer).got(MediaKind::Video).packets.len();
+    world.run(Duration::from_secs(5));
+    world.stream(publisher, 25, 25);
+    assert!(closed(&world).is_empty());
+    assert!(world.client(viewer).got(MediaKind::Video).packets.len() > before + 20);
 }
 
 #[test]
@@ -268,7 +312,7 @@ fn viewers_that_send_media_are_not_listened_to() {
     }
     world.serve();
     assert!(world.packets.is_empty());
-    assert_eq!(world.sfu.statistics(world.id(viewer)).unwrap().refused, 50);
+    assert_eq!(world.sfu.statistics(world.id(viewer)).unwrap().refused.unknown, 50);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::{PeerId, SenderClock, StreamId, Track};
+use super::{PeerId, PeerStatistics, SenderClock, StreamId, Track};
 use crate::rtp::RtpPacket;
 
 /// What happened in a shard.
@@ -70,6 +70,8 @@ pub enum Event {
         peer: PeerId,
         /// Why.
         reason: CloseReason,
+        /// What passed between it and us until then.
+        statistics: Box<PeerStatistics>,
     },
 }
 

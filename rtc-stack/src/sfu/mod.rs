@@ -16,6 +16,7 @@ mod path;
 mod published;
 mod publisher;
 mod receive;
+mod refused;
 mod reports;
 mod retransmission;
 mod seat;
@@ -42,16 +43,17 @@ pub use error::SfuError;
 pub use event::{CloseReason, Event};
 pub use ingest::{AUDIO_LEVEL_ID, ORIENTATION_ID};
 pub use receive::Received;
+pub use refused::Refused;
 pub use slab::{PeerId, StreamId};
 pub use statistics::{PeerStatistics, TrackStatistics};
 pub use track::Track;
 
-use crate::Limits;
 use crate::rtp::RtpPacket;
 use crate::sdp::{Negotiated, NegotiatedSection};
 use crate::session::{Flow, Outgoing, Session};
 use crate::srtp::{Inbound, Outbound, SessionKeys, SrtpError};
 use crate::stun::{Credentials, IceLite};
+use crate::{Limits, PayloadType};
 use history::Kept;
 use publisher::Publisher;
 use seat::Seat;
@@ -102,7 +104,7 @@ struct Peer {
     stun_timeout: Duration,
     /// From when there are keys.
     inbound: Option<Inbound>,
-    refused: u64,
+    refused: Refused,
     /// Datagrams that are to be lost on purpose.
     to_drop: u16,
     role: RoleState,
@@ -137,6 +139,8 @@ pub struct PeerConfig {
     pub sections: Vec<NegotiatedSection>,
     /// How long this peer stays without being heard, where that differs from [`SfuConfig::stun_timeout`].
     pub stun_timeout: Option<Duration>,
+    /// Packets of a publisher with this payload type count as received, and go nowhere.
+    pub dropped_payload_type: Option<PayloadType>,
 }
 
 impl PeerConfig {
@@ -148,6 +152,7 @@ impl PeerConfig {
             remote_ufrag: negotiated.remote_ice.ufrag().to_owned(),
             sections: negotiated.sections.clone(),
             stun_timeout: None,
+            dropped_payload_type: None,
         }
     }
 }
@@ -221,13 +226,15 @@ impl Sfu {
         let role = match peer.role {
             Role::Publisher => {
                 let ssrc = crate::Ssrc(self.rng.u32(1..));
-                let publisher = Publisher::new(peer.sections, ssrc, &self.limits)?;
+                let mut publisher = Publisher::new(peer.sections, ssrc, &self.limits)?;
+                publisher.dropped = peer.dropped_payload_type;
                 RoleState::Publisher(Box::new(publisher))
             }
             Role::Viewer => RoleState::Viewer(Box::new(Viewer::new(peer.sections, &self.limits))),
         };
         let session = Session::new(ice, now);
-        let peer = Peer { session, stun_timeout, inbound: None, refused: 0, to_drop: 0, role };
+        let refused = Refused::default();
+        let peer = Peer { session, stun_timeout, inbound: None, refused, to_drop: 0, role };
         let id = self.peers.insert(Box::new(peer));
         self.by_ufrag.insert(ufrag, id);
         self.pending = self.pending.saturating_add(1);
@@ -390,8 +397,9 @@ impl Sfu {
 
     /// Closes a peer by our own decision.
     fn close(&mut self, peer: PeerId, reason: CloseReason, out: &mut Outgoing) {
+        let statistics = Box::new(self.statistics(peer).unwrap_or_default());
         self.remove(peer, out);
-        self.events.push_back(Event::Closed { peer, reason });
+        self.events.push_back(Event::Closed { peer, reason, statistics });
     }
 }
 

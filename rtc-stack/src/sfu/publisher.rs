@@ -31,6 +31,8 @@ pub(super) struct Publisher {
     pub(super) report_due: Option<Instant>,
     /// Whether RTCP compounds may leave out their beginning (RFC 5506): all sections agreed to it.
     pub(super) is_reduced: bool,
+    /// What of it goes nowhere.
+    pub(super) dropped: Option<PayloadType>,
     /// Packet numbers on their way into a request, kept for its memory.
     pub(super) due: Vec<u16>,
 }
@@ -77,6 +79,7 @@ impl Publisher {
             twcc_due: None,
             report_due: None,
             is_reduced: sections.iter().all(|section| section.rtcp_rsize),
+            dropped: None,
             due: Vec::new(),
         };
         for (index, agreed) in sections.into_iter().enumerate() {
@@ -164,8 +167,16 @@ impl Publisher {
         let track = self.tracks.get_mut(number)?;
         let section = self.sections.get(track.section)?;
         let codec = section.agreed.codec(fields.payload_type)?;
-        let description = track.begin(fields.ssrc, codec);
         let clock_rate = codec.parameters.clock_rate;
+        if self.dropped == Some(fields.payload_type) {
+            // What has arrived is not lost, and so not asked for again.
+            if track.ssrc == Some(fields.ssrc) {
+                track.note(now, index, fields.timestamp, clock_rate, payload.len());
+            }
+            let track = u8::try_from(number).ok()?;
+            return Some(Ingested { track, description: None, packet: None });
+        }
+        let description = track.begin(fields.ssrc, codec);
         let is_new = track.note(now, index, fields.timestamp, clock_rate, payload.len());
         let coding = codec.parameters.codec;
         let packet = || {
@@ -196,6 +207,9 @@ impl Publisher {
             return Some(nothing);
         };
         if !track.note_retransmission(now, sequence, payload.len()) {
+            return Some(nothing);
+        }
+        if self.dropped == Some(codec.payload_type) {
             return Some(nothing);
         }
         let fields =

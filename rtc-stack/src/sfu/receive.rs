@@ -60,9 +60,12 @@ impl Sfu {
         let Some(&id) = self.by_ufrag.get(local) else { return Received::UnknownUser };
         let most = self.limits.addresses;
         let Some(peer) = self.peers.get_mut(id) else { return Received::UnknownUser };
-        let Ok(checked) = peer.session.check(now, flow, datagram, most) else {
-            peer.refused = peer.refused.saturating_add(1);
-            return Received::Handled;
+        let checked = match peer.session.check(now, flow, datagram, most) {
+            Ok(checked) => checked,
+            Err(error) => {
+                peer.refused.note_stun(&error);
+                return Received::Handled;
+            }
         };
         out.push(&flow, checked.answer.response.as_ref());
         if checked.answer.outcome != Outcome::Success {
@@ -93,17 +96,17 @@ impl Sfu {
         let Some(inbound) = &mut peer.inbound else { return };
         let RoleState::Publisher(publisher) = &mut peer.role else {
             // A viewer has nothing to send, so that this costs no decryption.
-            peer.refused = peer.refused.saturating_add(1);
+            peer.refused.note_unknown();
             return;
         };
-        let Ok(opened) = inbound.open_rtp(datagram) else {
-            peer.refused = peer.refused.saturating_add(1);
-            return;
+        let opened = match inbound.open_rtp(datagram) {
+            Ok(opened) => opened,
+            Err(error) => return peer.refused.note_srtp(error),
         };
         peer.session.heard(now, flow);
         let packet = datagram.get(..opened.len).unwrap_or_default();
         let Some(ingested) = publisher.receive(now, &opened.header, opened.index, packet) else {
-            peer.refused = peer.refused.saturating_add(1);
+            peer.refused.note_unknown();
             return;
         };
         if let Some(description) = ingested.description {
@@ -124,9 +127,9 @@ impl Sfu {
     ) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let Some(inbound) = &mut peer.inbound else { return };
-        let Ok(length) = inbound.open_rtcp(datagram) else {
-            peer.refused = peer.refused.saturating_add(1);
-            return;
+        let length = match inbound.open_rtcp(datagram) {
+            Ok(length) => length,
+            Err(error) => return peer.refused.note_srtp(error),
         };
         peer.session.heard(now, flow);
         let compound = datagram.get(..length).unwrap_or_default();

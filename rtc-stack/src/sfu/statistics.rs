@@ -4,7 +4,7 @@ use super::published::PublishedTrack;
 use super::seat::Seat;
 use super::stream::Stream;
 use super::viewer::{Place, Viewer};
-use super::{PeerId, RoleState, Sfu};
+use super::{PeerId, Refused, RoleState, Sfu};
 use crate::{MediaKind, Rid, Ssrc};
 
 /// What passed between a peer and us.
@@ -23,8 +23,8 @@ pub struct PeerStatistics {
     pub transport_received: u64,
     /// Packets that they said have not.
     pub transport_lost: u64,
-    /// Datagrams that did not authenticate, were replayed, malformed, or of no known source.
-    pub refused: u64,
+    /// Datagrams that were not taken.
+    pub refused: Refused,
     /// Bytes that a viewer has been sent again.
     pub retransmitted_bytes: u64,
     /// NACKed packets that were not sent again: too old, too often, or beyond what a viewer may have.

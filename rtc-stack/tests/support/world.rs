@@ -5,7 +5,7 @@ use rtc_stack::session::Outgoing;
 use rtc_stack::sfu::{Event, PeerConfig, PeerId, Role, Sfu, SfuConfig, StreamId, TrackPacket};
 use rtc_stack::srtp::SessionKeys;
 use rtc_stack::stun::Credentials;
-use rtc_stack::{Limits, MediaKind};
+use rtc_stack::{Limits, MediaKind, PayloadType};
 
 use super::client::{Client, PROFILE};
 use super::link::Conditions;
@@ -29,6 +29,8 @@ pub struct World {
     /// Packets of publishers, as the server has them.
     pub packets: Vec<(PeerId, TrackPacket)>,
     pub keeps_packets: bool,
+    /// What publishers that are signalled from now on send in vain.
+    pub dropped_payload_type: Option<PayloadType>,
     pub datagrams_sent: u64,
     next_port: u16,
     seed: u64,
@@ -56,6 +58,7 @@ impl World {
             events: Vec::new(),
             packets: Vec::new(),
             keeps_packets: false,
+            dropped_payload_type: None,
             datagrams_sent: 0,
             next_port: 10_000,
             seed: 1_000,
@@ -76,7 +79,8 @@ impl World {
         let (local, remote) = ((&*local.0, &*local.1), (&*remote.0, &*remote.1));
         let negotiated = agree(abilities, role == Role::Publisher, local, remote, seed);
         let credentials = Credentials::new(local.0, local.1).unwrap();
-        let config = PeerConfig::new(role, credentials, &negotiated);
+        let mut config = PeerConfig::new(role, credentials, &negotiated);
+        config.dropped_payload_type = self.dropped_payload_type;
         let id = self.sfu.insert(self.now, config).unwrap();
         let material: Vec<u8> = (0..PROFILE.keying_material_len())
             .map(|index| (index as u8).wrapping_mul(31) ^ (seed as u8))

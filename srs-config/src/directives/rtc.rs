@@ -57,7 +57,7 @@ block! {
         /// Whether it is served.
         enabled: bool = false, OnOff, Same { test: "rtc_protocol_says_which_candidates_are_told" };
         /// Where; it may be a port of HTTP.
-        listen: Vec<SocketAddr> = ports(&[8000]), Listen, Differs { how: "it is a port of its own, not one of HTTP", test: "rtc_ports_are_told_as_candidates" };
+        listen: Vec<SocketAddr> = ports(&[8000]), Listen, Same { test: "webrtc_by_tcp_may_share_a_port_of_http" };
     }
 }
 
@@ -65,9 +65,9 @@ block! {
     /// Where every packet is sent too, for tests.
     BlackHole {
         /// Whether it is.
-        enabled: bool = false, OnOff, NotYet;
+        enabled: bool = false, OnOff, Never { why: "it would send in the clear what is encrypted; the API and the metrics tell of losses" };
         /// The address.
-        addr: String = String::new(), Text, NotYet;
+        addr: String = String::new(), Text, Never { why: "it would send in the clear what is encrypted; the API and the metrics tell of losses" };
     }
 }
 
@@ -91,7 +91,7 @@ block! {
         /// Which version of DTLS.
         dtls_version: String = text("auto"), OneOf(&["auto", "dtls1.0", "dtls1.2"]), Never { why: "it is always DTLS 1.2; 1.0 is not secure (RFC 8996)" };
         /// A payload type whose packets are dropped; 0 for none.
-        drop_for_pt: u8 = 0, Number(0..=127), NotYet;
+        drop_for_pt: u8 = 0, Number(0..=127), Same { test: "packets_of_a_payload_type_are_dropped" };
         /// Whether streams of RTMP are played as WebRTC.
         rtmp_to_rtc: bool = false, OnOff, NotYet;
         /// Whether frames that refer to later ones stay in them.

@@ -306,6 +306,11 @@ impl Clients {
         }
     }
 
+    /// Brings what is known only now of a client that may have left into the meters.
+    pub fn settle(&self, client: &Client) {
+        client.meter(&self.0.meter);
+    }
+
     /// Takes a sample of every client's counters for its rates, and of the server's.
     pub fn sample(&self, now: Instant) {
         for client in self.page(0, usize::MAX) {
@@ -326,6 +331,13 @@ pub struct ClientGuard {
     client: Arc<Client>,
     clients: Clients,
     number: u64,
+}
+
+impl ClientGuard {
+    /// The client, also for when it has left.
+    pub fn account(&self) -> Arc<Client> {
+        self.client.clone()
+    }
 }
 
 impl std::ops::Deref for ClientGuard {

@@ -80,8 +80,7 @@ impl VideoInfo {
     fn read_hevc(&mut self, payload: &[u8], parse_sps: bool) -> Option<()> {
         let record = HevcDecoderConfigurationRecord::decode(payload).ok()?;
         self.profile = hevc_profile(record.profile.idc).to_owned();
-        // In thirtieths: 93 is 3.1.
-        self.level = format!("{}.{}", record.profile.level / 30, record.profile.level % 30 / 3);
+        self.level = level_of_hevc(record.profile.level);
         if !parse_sps {
             return Some(());
         }
@@ -95,7 +94,7 @@ impl VideoInfo {
         let record = Av1CodecConfigurationRecord::decode(payload).ok()?;
         let header = record.sequence_header(&Limits::default())?;
         self.profile = av1_profile(header.profile).to_owned();
-        self.level = format!("{}.{}", 2 + header.level / 4, header.level % 4);
+        self.level = level_of_av1(header.level);
         if parse_sps {
             (self.width, self.height) = (header.width, header.height);
         }
@@ -113,7 +112,7 @@ impl VideoInfo {
 }
 
 /// The name of an H.265 profile (ITU-T H.265, annex A.3).
-fn hevc_profile(idc: u8) -> &'static str {
+pub(super) fn hevc_profile(idc: u8) -> &'static str {
     match idc {
         1 => "Main",
         2 => "Main 10",
@@ -123,8 +122,18 @@ fn hevc_profile(idc: u8) -> &'static str {
     }
 }
 
+/// A level of H.265, which is told in thirtieths: 93 is 3.1.
+pub(super) fn level_of_hevc(level: u8) -> String {
+    format!("{}.{}", level / 30, level % 30 / 3)
+}
+
+/// A level of AV1 by its index (AV1, annex A.3): 5 is 3.1.
+pub(super) fn level_of_av1(index: u8) -> String {
+    format!("{}.{}", 2 + index / 4, index % 4)
+}
+
 /// The name of an AV1 profile (AV1, annex A.2).
-fn av1_profile(profile: u8) -> &'static str {
+pub(super) fn av1_profile(profile: u8) -> &'static str {
     match profile {
         0 => "Main",
         1 => "High",
@@ -134,7 +143,7 @@ fn av1_profile(profile: u8) -> &'static str {
 }
 
 /// The name of an H.264 profile (ITU-T H.264, annex A.2).
-fn avc_profile(profile: u8, constraints: u8) -> &'static str {
+pub(super) fn avc_profile(profile: u8, constraints: u8) -> &'static str {
     match profile {
         66 if constraints & 0x40 != 0 => "Constrained Baseline",
         66 => "Baseline",

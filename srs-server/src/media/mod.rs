@@ -9,6 +9,7 @@ mod frame;
 mod info;
 mod ingest;
 mod mix;
+mod picture;
 mod repair;
 mod rtp;
 mod slot;

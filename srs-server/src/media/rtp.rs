@@ -138,6 +138,8 @@ pub struct RtpIngest {
     /// When there was a place to join.
     joined: Option<Instant>,
     bytes: u64,
+    /// How wide the pictures are that are shown, and of which track.
+    shown: Option<(u32, u8)>,
 }
 
 impl RtpIngest {
@@ -150,8 +152,17 @@ impl RtpIngest {
         has_video: bool,
     ) -> Self {
         let start = resume.map_or(Duration::ZERO, |time| time + RESUME_STEP);
-        let (began, joined) = (None, None);
-        Self { writer, keyframes, tracks: Vec::new(), has_video, start, began, joined, bytes: 0 }
+        Self {
+            writer,
+            keyframes,
+            tracks: Vec::new(),
+            has_video,
+            start,
+            began: None,
+            joined: None,
+            bytes: 0,
+            shown: None,
+        }
     }
 
     /// Notes what a track is: a new one, or one whose codec is another now.
@@ -191,6 +202,9 @@ impl RtpIngest {
         }
         self.bytes += packet.bytes().len() as u64;
         let is_video = self.kind(track) == Some(MediaKind::Video);
+        if packet.is_keyframe_start {
+            self.show_keyframe(track, &packet, media);
+        }
         if is_video && packet.marker() {
             media.note_frame();
             media.note_age(now.saturating_duration_since(began), self.bytes);
@@ -212,6 +226,20 @@ impl RtpIngest {
     pub fn wanted(&self) -> impl Iterator<Item = u8> {
         let tracks = self.keyframes.take();
         tracks.filter_map(|track| Some(self.tracks.get(usize::from(track))?.0))
+    }
+
+    /// Shows what the pictures are: of several layers the largest.
+    fn show_keyframe(&mut self, place: u8, packet: &RtpPacket, media: &MediaInfo) {
+        let Some((_, track)) = self.tracks.get(usize::from(place)) else { return };
+        let codec = track.parameters.codec;
+        let Some(info) = VideoInfo::of_keyframe(codec, packet.payload()) else { return };
+        let is_smaller = |(width, other): (u32, u8)| other != place && width > info.width;
+        if !self.shown.is_some_and(is_smaller) {
+            self.shown = Some((info.width, place));
+            if media.video().as_ref() != Some(&info) {
+                media.note_tracks(Some(info), media.audio());
+            }
+        }
     }
 
     fn place(&self, number: u8) -> Option<u8> {
@@ -236,22 +264,16 @@ impl RtpIngest {
 
 /// Shows what a track turns out to be to those who ask what the stream carries.
 fn show(track: &Track, media: &MediaInfo) {
-    let parameters = &track.parameters;
-    let name = parameters.codec.name().to_owned();
     let (mut video, mut audio) = (media.video(), media.audio());
     match track.kind() {
-        Some(MediaKind::Video) if video.as_ref().is_none_or(|video| video.codec != name) => {
-            let (profile, level) = (String::new(), String::new());
-            video = Some(VideoInfo { codec: name, profile, level, width: 0, height: 0 });
+        Some(MediaKind::Video) => {
+            let info = VideoInfo::of_track(&track.parameters);
+            // Its pictures have told more, if there were any.
+            if video.as_ref().is_none_or(|video| video.codec != info.codec) {
+                video = Some(info);
+            }
         }
-        Some(MediaKind::Audio) => {
-            audio = Some(AudioInfo {
-                codec: name.to_ascii_uppercase(),
-                sample_rate: parameters.clock_rate,
-                channels: parameters.channels.into(),
-                profile: String::new(),
-            });
-        }
+        Some(MediaKind::Audio) => audio = Some(AudioInfo::of_track(&track.parameters)),
         _ => return,
     }
     media.note_tracks(video, audio);
@@ -359,7 +381,7 @@ mod tests {
         assert_eq!(stream.joined(), (2, 1, vec![7.04, 7.54]));
         assert_eq!(stream.media.frames(), 3);
         assert_eq!(stream.media.video().map(|video| video.codec), Some("H264".to_owned()));
-        assert_eq!(stream.media.audio().map(|audio| audio.codec), Some("OPUS".to_owned()));
+        assert_eq!(stream.media.audio().map(|audio| audio.codec), Some("Opus".to_owned()));
     }
 
     #[test]

@@ -180,7 +180,7 @@ impl<'a> Beginning<'a> {
 
     /// The session that publishes the stream now, if one does.
     fn publisher(&self) -> Option<Arc<Session>> {
-        self.rtc.publisher(&self.stream.published().client?)
+        self.rtc.of_client(&self.stream.published().client?)
     }
 
     fn is_dead(&self, old: &Session) -> bool {
@@ -263,6 +263,7 @@ impl<'a> Beginning<'a> {
             id: format!("{}:{}", local.ufrag(), negotiated.remote_ice.ufrag()),
             token,
             client: self.client.clone(),
+            account: client.account(),
             role: self.request.role,
             who,
             param: self.request.address.param.clone(),
@@ -361,18 +362,7 @@ fn negotiate(
 /// Shows what the publisher will most likely send, until its packets tell.
 fn note_codecs(stream: &LiveStream, negotiated: &Negotiated) {
     let first = |kind| Some(&negotiated.section(kind)?.codecs.first()?.parameters);
-    let video = first(MediaKind::Video).map(|codec| VideoInfo {
-        codec: codec.codec.name().to_owned(),
-        profile: String::new(),
-        level: String::new(),
-        width: 0,
-        height: 0,
-    });
-    let audio = first(MediaKind::Audio).map(|codec| AudioInfo {
-        codec: codec.codec.name().to_ascii_uppercase(),
-        sample_rate: codec.clock_rate,
-        channels: codec.channels.into(),
-        profile: String::new(),
-    });
+    let video = first(MediaKind::Video).map(VideoInfo::of_track);
+    let audio = first(MediaKind::Audio).map(AudioInfo::of_track);
     stream.media.note_tracks(video, audio);
 }

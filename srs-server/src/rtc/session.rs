@@ -17,7 +17,7 @@ use tracing::Span;
 use super::{EndReason, RtcError, WorkerId};
 use crate::{
     hooks::{HookSession, Told},
-    live::{ClientGuard, LiveStream, Vhost},
+    live::{Client, ClientGuard, LiveStream, Vhost},
     net::{Attendant, Link},
     server::ConnectionPlace,
 };
@@ -40,6 +40,25 @@ impl fmt::Display for Role {
     }
 }
 
+/// How well packets travel between a client and the server, as whoever receives them says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quality {
+    /// The round-trip time, once a player's report has told it. Publishers tell none.
+    pub rtt: Option<Duration>,
+    /// Packets of media, without those that were sent again.
+    pub packets: u64,
+    /// Packets that were lost for good.
+    pub lost: u64,
+    /// The share that was lost lately of the track that lost most, 0 to 1.
+    pub loss: f64,
+    /// Packets that were asked for again.
+    pub nacks: u64,
+    /// Packets that were sent again.
+    pub retransmitted: u64,
+    /// Keyframes that were asked for.
+    pub keyframe_requests: u64,
+}
+
 /// A session: who it is, what was agreed, and what it holds until it is over.
 #[derive(Debug)]
 pub struct Session {
@@ -48,6 +67,7 @@ pub struct Session {
     heard: AtomicU64,
     /// Whether it waits in its worker's inbox.
     is_queued: AtomicBool,
+    quality: Mutex<Option<Quality>>,
     state: Mutex<State>,
 }
 
@@ -60,6 +80,8 @@ pub(super) struct Facts {
     pub(super) token: String,
     /// The client's id in the API and the log.
     pub(super) client: String,
+    /// The same client, with what its bytes come to.
+    pub(super) account: Arc<Client>,
     pub(super) role: Role,
     /// Who publishes: address and parameters.
     pub(super) who: PublisherId,
@@ -177,6 +199,7 @@ impl Session {
             facts,
             heard: AtomicU64::new(0),
             is_queued: AtomicBool::new(false),
+            quality: Mutex::default(),
             state: Mutex::new(state),
         }
     }
@@ -214,6 +237,21 @@ impl Session {
     /// What counts its bytes.
     pub fn link(&self) -> &Arc<Link> {
         &self.facts.link
+    }
+
+    /// The client as the API has it, which may have left already.
+    pub fn account(&self) -> &Arc<Client> {
+        &self.facts.account
+    }
+
+    /// How well its packets travel; `None` until there were any.
+    pub fn quality(&self) -> Option<Quality> {
+        *self.quality.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how well its packets travel.
+    pub fn note_quality(&self, quality: Quality) {
+        *self.quality.lock().unwrap_or_else(PoisonError::into_inner) = Some(quality);
     }
 
     /// What is logged of it is logged in this.

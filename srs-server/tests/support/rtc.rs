@@ -13,7 +13,7 @@ use bytes::{Bytes, BytesMut};
 use rtc_stack::{
     Codec, CodecParameters, Limits, MediaKind, PayloadType, Ssrc,
     dtls::{Association, Dtls, Handshake, HandshakeEvent, Reaction, Role},
-    rtcp::{Packet as Rtcp, Packets, Writer},
+    rtcp::{NtpTime, Packet as Rtcp, Packets, ReportBlock, Writer},
     rtp::Fields,
     sdp::{Answer, CandidateProtocol, Negotiated, OfferBuilder},
     srtp::{Inbound, Outbound, Profile, SessionKeys},
@@ -72,6 +72,8 @@ pub(crate) struct RtcClient {
     pub(crate) nacked: usize,
     /// Keyframes that it was asked for.
     pub(crate) keyframes_wanted: usize,
+    /// What the latest report of the server's was, of whom, and when it came.
+    reported: HashMap<Ssrc, (NtpTime, Instant)>,
     /// Whether the server has said goodbye: by RTCP, and by DTLS.
     pub(crate) goodbyes: (bool, bool),
 }
@@ -134,6 +136,7 @@ impl RtcClient {
             got: Vec::new(),
             nacked: 0,
             keyframes_wanted: 0,
+            reported: HashMap::new(),
             goodbyes: (false, false),
         }
     }
@@ -221,6 +224,40 @@ impl RtcClient {
         let video = self.negotiated.section(MediaKind::Video).unwrap();
         let source = video.remote_sources[0].ssrc;
         self.send_rtcp(|writer| writer.picture_loss(OWN, source));
+    }
+
+    /// Reports of the video that so many packets were lost, and so many of the latest 256. False as
+    /// long as the server has not reported itself.
+    pub(crate) fn report(&mut self, lost: i32, lately: u8) -> bool {
+        let video = self.negotiated.section(MediaKind::Video).unwrap();
+        let ssrc = video.remote_sources[0].ssrc;
+        let Some((time, at)) = self.reported.get(&ssrc) else { return false };
+        let block = ReportBlock {
+            ssrc,
+            fraction_lost: lately,
+            cumulative_lost: lost,
+            highest_sequence: 0,
+            jitter: 0,
+            last_sender_report: time.middle(),
+            delay: (at.elapsed().as_secs_f64() * 65_536.0) as u32,
+        };
+        self.send_rtcp(|writer| writer.receiver_report(OWN, &[block]));
+        true
+    }
+
+    /// The payload type that packets of this kind have.
+    pub(crate) fn payload_type(&self, kind: MediaKind) -> u8 {
+        self.negotiated.section(kind).unwrap().codecs[0].payload_type.number()
+    }
+
+    /// Says goodbye for what it sends or receives, though it stays.
+    pub(crate) fn say_bye(&mut self) {
+        let video = self.negotiated.section(MediaKind::Video).unwrap();
+        let source = video.local_source.as_ref().map_or(OWN, |source| source.ssrc);
+        self.send_rtcp(|writer| {
+            writer.receiver_report(OWN, &[]);
+            writer.goodbye(&[source], b"");
+        });
     }
 
     /// Says goodbye to the transport, as a page that is closed does.
@@ -381,6 +418,9 @@ impl RtcClient {
             match packet.unwrap() {
                 Rtcp::Nack(nack) => self.nacked += nack.sequences().count(),
                 Rtcp::PictureLoss { .. } => self.keyframes_wanted += 1,
+                Rtcp::SenderReport { ssrc, info, .. } => {
+                    self.reported.insert(ssrc, (info.time, Instant::now()));
+                }
                 Rtcp::Goodbye(_) => self.goodbyes.0 = true,
                 _ => {}
             }

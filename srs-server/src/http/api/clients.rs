@@ -17,7 +17,7 @@ use super::{
     query::{Id, Page},
     vhosts::Kbps,
 };
-use crate::{live::Client, server::Shared};
+use crate::{live::Client, rtc::Quality, server::Shared};
 
 /// A client that publishes or plays.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,10 +49,48 @@ struct ClientFacts {
     /// Bytes received from it.
     recv_bytes: u64,
     kbps: Kbps,
+    /// How well its packets travel, of clients by WebRTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    rtc: Option<RtcFacts>,
+}
+
+/// How well the packets of a client by WebRTC travel, as whoever receives them says; a second old at
+/// most.
+#[derive(Debug, Serialize, ToSchema)]
+struct RtcFacts {
+    /// The round-trip time, milliseconds. Publishers tell none, and players after some seconds.
+    rtt_ms: Option<f64>,
+    /// The share of packets lost lately, 0 to 1, of the track that lost most.
+    loss: f64,
+    /// Packets of media so far.
+    packets: u64,
+    /// Those of them that were lost for good.
+    lost: u64,
+    /// Packets that were asked for again.
+    nacks: u64,
+    /// Packets that were sent again.
+    retransmitted: u64,
+    /// Keyframes that were asked for.
+    plis: u64,
+}
+
+impl From<Quality> for RtcFacts {
+    fn from(quality: Quality) -> Self {
+        Self {
+            rtt_ms: quality.rtt.map(|rtt| rtt.as_secs_f64() * 1000.0),
+            loss: quality.loss,
+            packets: quality.packets,
+            lost: quality.lost,
+            nacks: quality.nacks,
+            retransmitted: quality.retransmitted,
+            plis: quality.keyframe_requests,
+        }
+    }
 }
 
 impl ClientFacts {
-    fn new(client: &Client) -> Self {
+    fn new(shared: &Shared, client: &Client) -> Self {
         let (identity, stream) = (&client.identity, &client.stream);
         let now = Instant::now().into_std();
         let (recv_30s, send_30s) = client.kbps(now);
@@ -72,8 +110,13 @@ impl ClientFacts {
             send_bytes: client.sent(),
             recv_bytes: client.received(),
             kbps: Kbps { recv_30s, send_30s },
+            rtc: quality(shared, &identity.id).map(RtcFacts::from),
         }
     }
+}
+
+fn quality(shared: &Shared, client: &str) -> Option<Quality> {
+    shared.rtc.as_ref()?.of_client(client)?.quality()
 }
 
 /// Clients, the oldest first.
@@ -101,7 +144,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, page: Page) -> Respo
     let clients = shared.clients.page(page.start, page.count);
     let body = ClientList {
         total: shared.clients.meter().clients(),
-        clients: clients.iter().map(|client| ClientFacts::new(client)).collect(),
+        clients: clients.iter().map(|client| ClientFacts::new(&shared, client)).collect(),
     };
     Answer::new(&shared, body).into_response()
 }
@@ -116,7 +159,8 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, page: Page) -> Respo
 pub(super) async fn one(State(shared): State<Arc<Shared>>, Id(id): Id) -> Response {
     match shared.clients.find(&id) {
         Some(client) => {
-            Answer::new(&shared, OneClient { client: ClientFacts::new(&client) }).into_response()
+            let client = ClientFacts::new(&shared, &client);
+            Answer::new(&shared, OneClient { client }).into_response()
         }
         None => Code::ClientNotFound.into_response(),
     }

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use rtc_stack::{
+    PayloadType,
     session::Flow,
     sfu::{PeerConfig, PeerId, Received, Role as PeerRole},
     stun::{IceLite, peek_username},
@@ -98,7 +99,7 @@ impl Core {
             return;
         };
         if !is_authentic(&session, &flow, datagram) {
-            self.tally.refused += 1;
+            self.tally.unauthentic += 1;
             return;
         }
         match self.rtc.adopt(&session, &self.inbox) {
@@ -135,7 +136,11 @@ impl Core {
         let dtls_role = adopted.negotiated.role;
         let mut config = PeerConfig::new(role, adopted.local, &adopted.negotiated);
         config.remote_ufrag = adopted.remote.ufrag().to_owned();
-        config.stun_timeout = Some(session.vhost().settings.rtc.stun_timeout);
+        let settings = &session.vhost().settings.rtc;
+        config.stun_timeout = Some(settings.stun_timeout);
+        // As SRS has it, 0 is none.
+        let dropped = Some(settings.drop_for_pt).filter(|payload_type| *payload_type != 0);
+        config.dropped_payload_type = dropped.and_then(PayloadType::new);
         match self.sfu.insert(now, config) {
             Ok(id) => {
                 let waker = self.bell.waker(Call::Peer(id));

@@ -40,8 +40,14 @@ counters! {
     unknown,
     /// Binding requests from new addresses beyond what is looked at in a second.
     too_many_unknown,
-    /// Datagrams that aren't authentic, come again, make no sense, or are of no known source.
-    refused,
+    /// Datagrams of others than they say, or that were changed on their way.
+    unauthentic,
+    /// Datagrams that come again, or too late for anybody to know whether they do.
+    replayed,
+    /// Datagrams of sessions that make no sense.
+    malformed,
+    /// Datagrams of sources or payload types that weren't agreed on.
+    unknown_sources,
     /// Datagrams that came to another thread than their session's, and were handed over.
     handed_over,
     /// Those that could not be handed over, as too many were waiting.
@@ -60,13 +66,16 @@ counters! {
 
 impl Counters {
     /// Datagrams that led nowhere, by the reason.
-    pub fn dropped(&self) -> [(&'static str, u64); 7] {
+    pub fn dropped(&self) -> [(&'static str, u64); 10] {
         [
             ("unknown_user", &self.unknown_users),
             ("unknown_address", &self.unknown_addresses),
             ("not_webrtc", &self.unknown),
             ("too_many_unknown", &self.too_many_unknown),
-            ("refused", &self.refused),
+            ("unauthentic", &self.unauthentic),
+            ("replayed", &self.replayed),
+            ("malformed", &self.malformed),
+            ("unknown_source", &self.unknown_sources),
             ("overload", &self.not_handed_over),
             ("unsent", &self.unsent),
         ]

@@ -5,9 +5,10 @@ use std::{sync::Arc, task::Waker, time::Instant};
 use rtc_stack::{
     dtls::{Association, Handshake},
     sdp::Negotiated,
-    sfu::{PeerStatistics, StreamId},
+    sfu::StreamId,
 };
 
+use super::telling::Told;
 use crate::{media::RtpIngest, rtc::Session};
 
 /// A session that a worker owns.
@@ -42,34 +43,6 @@ pub(super) enum Media {
     Publishes(Box<RtpIngest>),
     /// It gets a stream.
     Plays(StreamId),
-}
-
-/// Sums of a peer's statistics.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Told {
-    pub(super) bytes: u64,
-    pub(super) refused: u64,
-    pub(super) nacks: u64,
-    pub(super) retransmitted: u64,
-    pub(super) keyframes: u64,
-}
-
-impl Told {
-    /// The sums of what is known of all tracks.
-    pub(super) fn of(statistics: &PeerStatistics) -> Self {
-        let mut sums = Self {
-            bytes: statistics.retransmitted_bytes,
-            refused: statistics.refused,
-            ..Self::default()
-        };
-        for track in &statistics.tracks {
-            sums.bytes += track.bytes;
-            sums.nacks += track.nacks;
-            sums.retransmitted += track.retransmitted;
-            sums.keyframes += track.plis;
-        }
-        sums
-    }
 }
 
 impl Peer {

@@ -9,7 +9,7 @@ use std::{
 use rtc_stack::{
     MediaKind,
     session::Outgoing,
-    sfu::{CloseReason, PeerId},
+    sfu::{CloseReason, PeerId, PeerStatistics},
 };
 use stream_hub::{Fenced, TrackInfo};
 use tracing::info;
@@ -110,8 +110,8 @@ impl Core {
     }
 
     /// A peer is gone by its own silence.
-    pub(super) fn closed(&mut self, id: PeerId, reason: CloseReason) {
-        let Some(peer) = self.forget(id) else { return };
+    pub(super) fn closed(&mut self, id: PeerId, reason: CloseReason, statistics: &PeerStatistics) {
+        let Some(peer) = self.forget(id, statistics) else { return };
         let limit = peer.session.vhost().settings.rtc.stun_timeout;
         let why = match reason {
             CloseReason::NeverSeen => EndReason::NeverSeen(limit),
@@ -128,8 +128,9 @@ impl Core {
             let Some(id) = self.peer_of(&session) else { continue };
             if orders.end.is_some() {
                 self.close_dtls(id);
+                let statistics = self.sfu.statistics(id).unwrap_or_default();
                 self.sfu.remove(id, &mut self.out);
-                self.forget(id);
+                self.forget(id, &statistics);
                 continue;
             }
             if let Some(restart) = orders.restart {
@@ -144,9 +145,12 @@ impl Core {
         }
     }
 
-    /// Forgets a peer that the SFU has no more.
-    fn forget(&mut self, id: PeerId) -> Option<Peer> {
-        let peer = self.peers.remove(&id)?;
+    /// Forgets a peer that the SFU has no more, of which it has counted this.
+    fn forget(&mut self, id: PeerId, statistics: &PeerStatistics) -> Option<Peer> {
+        let mut peer = self.peers.remove(&id)?;
+        peer.tell(statistics, &mut self.tally);
+        // Who ended it may have closed the client's account already.
+        self.shared.clients.settle(peer.session.account());
         self.shard.load.sessions.fetch_sub(1, Relaxed);
         self.by_client.remove(peer.session.client());
         if let Media::Plays(stream) = peer.media {

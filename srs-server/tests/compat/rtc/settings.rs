@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use rtc_stack::MediaKind;
+
 use super::{RTC, attributes, began, play, publish, vhost};
-use crate::support::{TestServer, http, wait_for};
+use crate::support::{RtcClient, TestServer, http, wait_for};
 
 #[test]
 fn rtc_server_is_off_unless_enabled() {
@@ -54,6 +56,32 @@ fn dtls_role_active_begins_the_handshake() {
     };
     assert_eq!(setup("passive"), ["passive"]);
     assert_eq!(setup("active"), ["active"]);
+}
+
+#[test]
+fn packets_of_a_payload_type_are_dropped() {
+    let server = |settings: &str| {
+        let vhost = format!("vhost __defaultVhost__ {{ rtc {{ enabled on; {settings} }} }}");
+        TestServer::configured(&format!("{RTC}{vhost}\n"))
+    };
+    let flows = |server: &TestServer| {
+        let mut publisher = RtcClient::publish(server.api, "a").connect();
+        let mut viewer = RtcClient::play(server.api, "a").connect();
+        let mut time = 0;
+        viewer.until("sound", |viewer| {
+            time += 1;
+            // A whole IDR picture each time.
+            publisher.send(MediaKind::Video, time * 3000, true, &[0x65, 0x88, 0x84]);
+            publisher.send(MediaKind::Audio, time * 960, false, &[0x78, 1, 2, 3]);
+            publisher.poll(Duration::from_millis(10));
+            (viewer.of(MediaKind::Audio).len() > 20).then_some(())
+        });
+        (publisher.payload_type(MediaKind::Video), viewer.of(MediaKind::Video).len())
+    };
+    let (payload_type, pictures) = flows(&server("drop_for_pt 0;"));
+    assert!(pictures > 10, "{pictures}");
+    let dropping = server(&format!("drop_for_pt {payload_type};"));
+    assert_eq!(flows(&dropping), (payload_type, 0));
 }
 
 /// No packet ever comes of these.

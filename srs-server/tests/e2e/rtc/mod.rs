@@ -3,6 +3,7 @@
 mod ends;
 mod from_rtmp;
 mod media;
+mod numbers;
 mod publishers;
 mod strangers;
 

@@ -48,7 +48,7 @@ fn their_datagrams_are_counted_and_the_stream_goes_on() {
         }
     }
     flows(&mut publisher, &mut viewer, &mut number);
-    for reason in ["unknown_user", "unknown_address", "not_webrtc", "refused"] {
+    for reason in ["unknown_user", "unknown_address", "not_webrtc", "unauthentic"] {
         wait_for(reason, Duration::from_secs(20), || (dropped(&server, reason) > 0).then_some(()));
     }
     // Nobody who doesn't know a password is answered.
