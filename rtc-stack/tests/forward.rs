@@ -149,3 +149,45 @@ fn viewers_hear_of_the_clock_and_publishers_of_what_arrives() {
     let rtt = statistics.rtt.unwrap();
     assert!(rtt <= Duration::from_millis(5), "{rtt:?}");
 }
+
+/// Encoders cut a frame into pieces that differ by a byte. They leave as one run, which sound shares.
+#[test]
+fn pieces_of_nearly_one_length_leave_as_one_run() {
+    for rtx in [true, false] {
+        let mut world = World::new();
+        world.keeps_packets = true;
+        let abilities = Abilities { rtx, ..Abilities::default() };
+        let (publisher, stream) = world.publish(&abilities, Conditions::default());
+        let viewer = world.watch(stream, &abilities, Conditions::default());
+        // The first packets carry the name of their section, and differ by that.
+        world.stream(publisher, 100, 50);
+        let before = world.packets.len();
+        let published = std::mem::take(&mut world.published);
+        let (now, client) = (world.now, world.client(publisher));
+        let is_video =
+            |section: usize| client.negotiated.sections[section].kind == MediaKind::Video;
+        let video = client.sending.iter().position(|source| is_video(source.section)).unwrap();
+        for (length, marker) in [(1_000, false), (1_000, false), (1_001, true)] {
+            let mut payload = vec![0x5a; length];
+            payload[..3].copy_from_slice(&[0x7c, 1, 0x88]);
+            client.send(now, video, &payload, marker);
+        }
+        client.send(now, 1 - video, &[0x5a; 80], false);
+        world.run(Duration::from_millis(10));
+        world.published = published;
+        let frame: Vec<_> = world.packets[before..].iter().map(|(_, p)| p.clone()).collect();
+        assert_eq!(frame.len(), 4);
+        world.sfu.forward(world.now, stream, &frame, &mut world.out);
+        let segments: Vec<_> = world.out.udp.runs().iter().map(|run| run.segments()).collect();
+        // What may be sent again as it was must not differ from that, and so has no padding.
+        assert_eq!(segments, if rtx { vec![4] } else { vec![2, 2] });
+        world.flush();
+        world.run(Duration::from_millis(10));
+        let got = world.client(viewer).got(MediaKind::Video);
+        let last: Vec<_> = got.packets.values().rev().take(3).collect();
+        let lengths: Vec<_> = last.iter().rev().map(|packet| packet.payload.len()).collect();
+        assert_eq!(lengths, [1_000, 1_000, 1_001]);
+        assert!(last.iter().all(|packet| packet.payload[3..].iter().all(|byte| *byte == 0x5a)));
+        assert_eq!(world.client(viewer).refused, 0);
+    }
+}

@@ -18,6 +18,9 @@ pub(super) struct Kept {
     pub(super) timestamp: u32,
     pub(super) audio_level: Option<u8>,
     pub(super) orientation: Option<u8>,
+    /// Bytes of padding with which it goes out the first time, in a source whose packets are not sent again as they were.
+    /// None in the history.
+    pub(super) padding: u8,
     pub(super) packet: RtpPacket,
 }
 
@@ -130,7 +133,7 @@ mod tests {
         Fields::default().append(&[], &mut bytes);
         bytes.extend_from_slice(&[7; 88]);
         let packet = RtpPacket::parse(bytes, sequence, arrival, Codec::Opus).unwrap();
-        Kept { sequence, timestamp: 0, audio_level: None, orientation: None, packet }
+        Kept { sequence, timestamp: 0, audio_level: None, orientation: None, padding: 0, packet }
     }
 
     fn history(packets: usize, bytes: usize) -> History {

@@ -12,6 +12,7 @@ mod history;
 mod ingest;
 mod layers;
 mod output;
+mod padding;
 mod path;
 mod published;
 mod publisher;

@@ -15,6 +15,8 @@ use crate::srtp::Outbound;
 pub(super) const OUTPUTS: usize = 2;
 /// Bytes of an original sequence number (RFC 4588, 4).
 const OSN: usize = 2;
+/// The bit in a header's first byte that says that the packet is padded.
+const PADDED: u8 = 0x20;
 
 /// A viewer of a stream.
 #[derive(Debug)]
@@ -164,7 +166,10 @@ impl Path<'_> {
         ];
         let payload = kept.packet.payload();
         let header = Fields::encoded_len(&extensions);
-        let plain = header.saturating_add(original).saturating_add(payload.len());
+        // A plain retransmission has the number of the packet that it repeats, and so must have its bytes.
+        let padding = if output.rtx.is_some() { kept.padding } else { 0 };
+        let end = header.saturating_add(original).saturating_add(payload.len());
+        let plain = end.saturating_add(usize::from(padding));
         let length = plain.saturating_add(self.srtp.profile().rtp_overhead());
         if transport_cc != 0
             && let Some(bandwidth) = self.bandwidth
@@ -180,11 +185,26 @@ impl Path<'_> {
             put(packet, header, &(number as u16).to_be_bytes());
         }
         put(packet, header.saturating_add(original), payload);
+        if padding > 0 {
+            pad(packet, end, padding);
+        }
         // It fails when all 2^48 numbers of a source are used, and by nothing that a peer sends.
         if self.srtp.seal_rtp(header, index, packet).is_err() {
             packet.fill(0);
         }
         length
+    }
+}
+
+/// Writes padding behind what ends at `end`: its last byte says how long it is (RFC 3550, 5.1).
+fn pad(packet: &mut [u8], end: usize, padding: u8) {
+    let plain = end.saturating_add(usize::from(padding));
+    if let Some(place) = packet.get_mut(end..plain) {
+        place.fill(0);
+        put(place, usize::from(padding).saturating_sub(1), &[padding]);
+    }
+    if let Some(first) = packet.first_mut() {
+        *first |= PADDED;
     }
 }
 

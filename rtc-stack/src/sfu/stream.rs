@@ -221,6 +221,7 @@ impl StreamTrack {
             timestamp: placed.timestamp,
             audio_level,
             orientation,
+            padding: 0,
             packet: packet.clone(),
         };
         if !self.history.insert(kept.clone()) {

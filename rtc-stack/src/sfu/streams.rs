@@ -6,7 +6,7 @@ use super::output::Gate;
 use super::seating::viewer_mut;
 use super::stream::Stream;
 use super::viewer::Place;
-use super::{SenderClock, Sfu, SfuError, StreamId, Track, TrackPacket};
+use super::{SenderClock, Sfu, SfuError, StreamId, Track, TrackPacket, padding};
 use crate::session::Outgoing;
 
 impl Sfu {
@@ -108,6 +108,7 @@ impl Sfu {
                 found.tracks.get_mut(usize::from(*track)).and_then(|track| track.admit(packet));
             self.batch.extend(admitted.map(|kept| (*track, kept)));
         }
+        padding::level(&mut self.batch);
         let at = self.config.send_time(now);
         for seat in &mut found.seats {
             seat.forward(now, at, &self.batch, out);

@@ -3,20 +3,23 @@
 use std::{
     collections::HashMap,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use rtc_stack::{
     Limits,
     session::Outgoing,
-    sfu::{PeerId, Sfu, StreamId, TrackPacket},
+    sfu::{PeerId, Sfu, StreamId},
 };
-use stream_hub::{Hub, ReadEnd, Reader, Start, StreamKey, SubscribeOptions, WakeGroup, Window};
-use tracing::{debug, warn};
+use stream_hub::{Hub, StreamKey, WakeGroup};
+use tracing::warn;
 
-use super::bell::{Bell, Call};
-use crate::media::{RtpBody, RtpItem, RtpSource};
+use super::{
+    bell::{Bell, Call},
+    watched::Watched,
+};
+use crate::media::RtpBody;
 
 /// Bytes that all viewers of a stream are sent in one go, at most: the send arena's share. One packet
 /// goes to all of them at least.
@@ -25,7 +28,6 @@ const PASS: usize = 4 << 20;
 const BATCH: usize = 64 << 10;
 /// How often it is looked whether a stream can be had that could not.
 const RETRY: Duration = Duration::from_secs(1);
-
 /// Takes what is to be sent now, and when the oldest packet in it came, if any was new.
 pub(super) type Flush<'a> = &'a mut dyn FnMut(&mut Outgoing, Option<Instant>);
 
@@ -37,19 +39,9 @@ pub(super) struct FanOut {
     group: WakeGroup,
     hub: Hub,
     replay_age: Duration,
-    /// Packets on their way, kept for its room.
-    packets: Vec<TrackPacket>,
+    /// Streams some of whose packets wait for the rest of a frame.
+    waiting: Vec<StreamId>,
     retry: Option<Instant>,
-}
-
-/// A stream that somebody watches.
-struct Watched {
-    key: StreamKey,
-    waker: Waker,
-    /// `None` while the stream can't be had.
-    reader: Option<Reader<RtpItem>>,
-    source: Option<Arc<RtpSource>>,
-    viewers: usize,
 }
 
 impl FanOut {
@@ -61,14 +53,15 @@ impl FanOut {
             group,
             hub,
             replay_age: limits.replay_age,
-            packets: Vec::new(),
+            waiting: Vec::new(),
             retry: None,
         }
     }
 
-    /// When something is to be tried again.
+    /// When something is to be tried again, or has waited long enough.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.retry
+        let waits = self.waiting.iter().filter_map(|id| self.wait_of(*id));
+        waits.chain(self.retry).min()
     }
 
     /// Lets a viewer watch a stream, from its last keyframe on if that is young, and whenever there is
@@ -85,16 +78,16 @@ impl FanOut {
         let id = match self.by_key.get(key) {
             Some(&id) => {
                 // What is there has to be with the others before somebody joins who begins with it.
-                self.pump(now, sfu, id, flush, out);
+                self.collect(now, sfu, id, flush, out);
+                if let Some(watched) = self.streams.get_mut(&id) {
+                    watched.send(now, sfu, id, flush, out);
+                }
                 id
             }
             None => self.open(now, sfu, key)?,
         };
-        let replay = std::mem::take(&mut self.packets);
-        let attached = sfu.attach(now, viewer, id, &replay, out);
-        self.packets = replay;
-        self.packets.clear();
-        match attached {
+        let replay = self.streams.get_mut(&id).map(Watched::take_packets).unwrap_or_default();
+        match sfu.attach(now, viewer, id, &replay, out) {
             Ok(()) => {
                 if let Some(watched) = self.streams.get_mut(&id) {
                     watched.viewers += 1;
@@ -142,17 +135,15 @@ impl FanOut {
     ) -> Result<StreamId, rtc_stack::sfu::SfuError> {
         let id = sfu.open_stream(&[])?;
         let waker = self.bell.waker(Call::Stream(id));
-        let mut watched =
-            Watched { key: key.clone(), waker, reader: None, source: None, viewers: 0 };
+        let mut watched = Watched::new(key.clone(), waker);
         let backlog = watched.subscribe(&self.hub, &self.group);
-        self.packets.clear();
         for item in backlog {
-            watched.take(now, sfu, id, item, &mut self.packets);
+            watched.take(now, sfu, id, item);
         }
         // What is too old to begin with only has the decoder run after it.
-        let oldest = self.packets.first().map(|packet| packet.packet.arrival);
+        let oldest = watched.packets.first().map(|packet| packet.packet.arrival);
         if oldest.is_some_and(|at| now.saturating_duration_since(at) > self.replay_age) {
-            self.packets.clear();
+            watched.take_packets();
         }
         if watched.reader.is_none() {
             self.retry = Some(now + RETRY);
@@ -168,14 +159,13 @@ impl FanOut {
             return;
         }
         self.retry = None;
-        let mut none = Vec::new();
         for (&id, watched) in &mut self.streams {
             if watched.reader.is_none() {
                 for item in watched.subscribe(&self.hub, &self.group) {
-                    watched.take(now, sfu, id, item, &mut none);
+                    watched.take(now, sfu, id, item);
                 }
                 // They come live: what was before has no viewer that waits for it.
-                none.clear();
+                watched.take_packets();
                 if watched.reader.is_none() {
                     self.retry = Some(now + RETRY);
                 }
@@ -183,8 +173,37 @@ impl FanOut {
         }
     }
 
-    /// Sends all that is there of a stream to its viewers.
+    /// Sends what is there of a stream to its viewers, unless it is worth to wait a moment for more.
     pub(super) fn pump(
+        &mut self,
+        now: Instant,
+        sfu: &mut Sfu,
+        id: StreamId,
+        flush: Flush<'_>,
+        out: &mut Outgoing,
+    ) {
+        self.collect(now, sfu, id, flush, out);
+        let Some(watched) = self.streams.get_mut(&id) else { return };
+        match watched.waits_until().filter(|until| *until > now) {
+            None => watched.send(now, sfu, id, flush, out),
+            Some(_) if self.waiting.contains(&id) => {}
+            Some(_) => self.waiting.push(id),
+        }
+    }
+
+    /// The next stream whose packets have waited long enough, or are no longer waiting.
+    pub(super) fn poll_due(&mut self, now: Instant) -> Option<StreamId> {
+        let is_due = |id: &StreamId| self.wait_of(*id).is_none_or(|until| until <= now);
+        let index = self.waiting.iter().position(is_due)?;
+        Some(self.waiting.swap_remove(index))
+    }
+
+    fn wait_of(&self, id: StreamId) -> Option<Instant> {
+        self.streams.get(&id).and_then(Watched::waits_until)
+    }
+
+    /// Reads all that is there of a stream. What may not wait is sent.
+    fn collect(
         &mut self,
         now: Instant,
         sfu: &mut Sfu,
@@ -197,10 +216,11 @@ impl FanOut {
         let waker = watched.waker.clone();
         let cx = &mut Context::from_waker(&waker);
         while let Some(reader) = &mut watched.reader {
-            let batch = match reader.poll_batch(cx, most) {
+            let batch = match reader.poll_batch(cx, most.saturating_sub(watched.bytes)) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(batch)) => batch,
                 Poll::Ready(Err(end)) => {
+                    watched.send(now, sfu, id, flush, out);
                     watched.ended(&end);
                     self.retry = Some(now + RETRY);
                     return;
@@ -211,96 +231,19 @@ impl FanOut {
             }
             reader.advance(batch.len());
             if batch.discontinuity() {
+                watched.send(now, sfu, id, flush, out);
                 watched.restart(now, sfu, id);
             }
-            let mut oldest = None;
             for item in batch.iter() {
                 if !matches!(item.body, RtpBody::Packet(_)) {
-                    sfu.forward(now, id, &self.packets, out);
-                    self.packets.clear();
+                    watched.send(now, sfu, id, flush, out);
                 }
-                watched.take(now, sfu, id, item.clone(), &mut self.packets);
+                watched.take(now, sfu, id, item.clone());
             }
-            if let Some(first) = self.packets.first() {
-                oldest = Some(first.packet.arrival);
-            }
-            sfu.forward(now, id, &self.packets, out);
-            self.packets.clear();
-            flush(out, oldest);
-        }
-    }
-}
-
-impl Watched {
-    /// Subscribes, and reads what there is since the latest place to join. If there is no such place
-    /// yet, it is whatever comes next, before which the tracks are told.
-    fn subscribe(&mut self, hub: &Hub, group: &WakeGroup) -> Vec<RtpItem> {
-        for start in [Start::LatestJoinPoint, Start::Live] {
-            let options =
-                SubscribeOptions { start, window: Window::Every, ..SubscribeOptions::default() };
-            let mut reader = match hub.subscribe::<RtpItem>(&self.key, options, Some(group)) {
-                Ok(reader) => reader,
-                Err(error) => {
-                    warn!(stream = %self.key, "can't be played: {error}");
-                    return Vec::new();
-                }
-            };
-            let mut items = Vec::new();
-            let cx = &mut Context::from_waker(&self.waker);
-            let end = loop {
-                match reader.poll_batch(cx, usize::MAX) {
-                    Poll::Pending => break None,
-                    Poll::Ready(Ok(batch)) => {
-                        reader.advance(batch.len());
-                        items.extend(batch.iter().cloned());
-                    }
-                    Poll::Ready(Err(end)) => break Some(end),
-                }
-            };
-            if let Some(end) = end {
-                self.ended(&end);
-                return Vec::new();
-            }
-            if !items.is_empty() || start == Start::Live {
-                self.reader = Some(reader);
-                return items;
+            if watched.bytes >= most {
+                watched.send(now, sfu, id, flush, out);
             }
         }
-        Vec::new()
-    }
-
-    /// Takes one item: packets are put aside.
-    fn take(
-        &mut self,
-        now: Instant,
-        sfu: &mut Sfu,
-        id: StreamId,
-        item: RtpItem,
-        packets: &mut Vec<TrackPacket>,
-    ) {
-        match item.body {
-            RtpBody::Packet(packet) => packets.push(packet),
-            RtpBody::Clock { track, clock } => sfu.sender_clock(id, track, &clock),
-            RtpBody::Source(source) => {
-                if let Err(error) = sfu.set_tracks(now, id, &source.tracks) {
-                    warn!(stream = %self.key, "its tracks can't be played: {error}");
-                }
-                self.source = Some(source);
-            }
-        }
-    }
-
-    /// Another publisher goes on with the stream.
-    fn restart(&mut self, now: Instant, sfu: &mut Sfu, id: StreamId) {
-        self.source = None;
-        // The stream is there as long as it is watched.
-        let _ = sfu.restart(now, id);
-    }
-
-    fn ended(&mut self, end: &ReadEnd) {
-        debug!(stream = %self.key, "nothing for WebRTC: {end}");
-        self.reader = None;
-        self.source = None;
     }
 }
 

@@ -20,6 +20,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 mod udp;
+mod watched;
 
 use std::{
     collections::HashMap,
@@ -31,7 +32,7 @@ use bytes::{Bytes, BytesMut};
 use rtc_stack::{
     dtls::Dtls,
     session::{Flow, Outgoing},
-    sfu::{Direction, Event, PeerId, Sfu},
+    sfu::{Direction, Event, PeerId, Sfu, StreamId},
 };
 use tokio::{
     select,
@@ -246,16 +247,21 @@ impl Core {
         let bell = self.bell.clone();
         for call in bell.answer() {
             match call {
-                Call::Stream(stream) => {
-                    let Self { fan_out, sfu, out, tally, connections, shard, .. } = self;
-                    let mut flush = |out: &mut Outgoing, oldest: Option<Instant>| {
-                        send(out, oldest, sockets, connections, tally, shard);
-                    };
-                    fan_out.pump(now, sfu, stream, &mut flush, out);
-                }
+                Call::Stream(stream) => self.pump(now, stream, sockets),
                 Call::Peer(peer) => self.visit(now, peer),
             }
         }
+        while let Some(stream) = self.fan_out.poll_due(now) {
+            self.pump(now, stream, sockets);
+        }
+    }
+
+    fn pump(&mut self, now: Instant, stream: StreamId, sockets: &mut Sockets) {
+        let Self { fan_out, sfu, out, tally, connections, shard, .. } = self;
+        let mut flush = |out: &mut Outgoing, oldest: Option<Instant>| {
+            send(out, oldest, sockets, connections, tally, shard);
+        };
+        fan_out.pump(now, sfu, stream, &mut flush, out);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
