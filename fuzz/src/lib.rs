@@ -13,6 +13,7 @@ mod enhanced;
 mod files;
 mod flv;
 mod nal;
+mod payloads;
 mod peers;
 mod rtp_packets;
 mod session_pair;
@@ -31,6 +32,7 @@ pub use enhanced::flv_enhanced;
 pub use files::{flv_keyframes, flv_resync};
 pub use flv::flv_demux;
 pub use nal::flv_nal;
+pub use payloads::{rtp_depacketize, rtp_packetize};
 pub use peers::sfu_receive;
 pub use rtp_packets::{rtcp_compound, rtp_arrivals, rtp_packet, srtp_packets};
 pub use session_pair::session_pair;
@@ -42,7 +44,7 @@ pub use transports::{dtls_handshake, ice_tcp};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus directory and libFuzzer program.
-pub const TARGETS: [(&str, Target); 24] = [
+pub const TARGETS: [(&str, Target); 26] = [
     ("amf0", amf0),
     ("flv_demux", flv_demux),
     ("flv_codec_records", flv_codec_records),
@@ -59,6 +61,8 @@ pub const TARGETS: [(&str, Target); 24] = [
     ("session_pair", session_pair),
     ("config", config),
     ("rtp_packet", rtp_packet),
+    ("rtp_packetize", rtp_packetize),
+    ("rtp_depacketize", rtp_depacketize),
     ("rtcp_compound", rtcp_compound),
     ("srtp_packets", srtp_packets),
     ("rtp_arrivals", rtp_arrivals),

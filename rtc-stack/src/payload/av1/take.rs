@@ -37,7 +37,7 @@ pub(in crate::payload) fn take(payload: Bytes, frame: &mut Frame) -> Result<(), 
     if index == 0 || count != 0 && index != count { Err(Damage::Malformed) } else { Ok(()) }
 }
 
-/// Gives the OBU its size, which packets leave out, so that it can stand in a file.
+/// Gives the OBU its size, which packets should leave out, so that it can stand in a file.
 fn end_obu(frame: &mut Frame) -> Result<(), Damage> {
     let Some(element) = frame.close().filter(|element| !element.is_empty()) else { return Ok(()) };
     let obu = Obu::read(&element).ok_or(Damage::Malformed)?;
@@ -46,9 +46,6 @@ fn end_obu(frame: &mut Frame) -> Result<(), Damage> {
     }
     if !obu.is_carried() {
         return Ok(());
-    }
-    if u8_at(&element, 0).is_some_and(|first| first & HAS_SIZE != 0) {
-        return frame.push_counted(element);
     }
     let body = element.get(obu.start..).unwrap_or_default();
     let mut whole = BytesMut::with_capacity(element.len().saturating_add(4));
