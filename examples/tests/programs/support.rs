@@ -59,14 +59,29 @@ pub(crate) struct Running(Child);
 
 impl Running {
     pub(crate) fn start(program: impl AsRef<Path>, arguments: &[&str]) -> Self {
+        Self::start_with(program, arguments, Stdio::inherit())
+    }
+
+    fn start_with(program: impl AsRef<Path>, arguments: &[&str], stderr: Stdio) -> Self {
         let child = Command::new(program.as_ref())
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         Self(child)
+    }
+
+    /// Starts a program, and waits until it says something on standard error.
+    pub(crate) fn until_said(program: impl AsRef<Path>, arguments: &[&str], said: &str) -> Self {
+        let mut running = Self::start_with(program, arguments, Stdio::piped());
+        let mut lines =
+            BufReader::new(running.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains(said)), "it ended without {said:?}");
+        // Its further words are read, so that it can go on talking.
+        std::thread::spawn(move || lines.for_each(drop));
+        running
     }
 
     pub(crate) fn ffmpeg(arguments: &[&str]) -> Self {

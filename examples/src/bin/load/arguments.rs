@@ -60,8 +60,15 @@ pub(crate) enum Command {
         url: HttpUrl,
         #[command(flatten)]
         clients: Clients,
+        /// Ask for packets that are missing, as browsers do
+        #[arg(long)]
+        nack: bool,
+        #[command(flatten)]
+        loss: Loss,
     },
-    /// Publish streams of H.264 and Opus in form to WebRTC, by WHIP
+    /// Publish streams of H.264 and Opus in form to WebRTC, by WHIP: Opus packets of 20 ms with
+    /// 48 kbit/s, the rest video with a keyframe each 2 s and whenever the server asks for one; what
+    /// the server misses is sent again
     RtcPublish {
         /// Where to publish, such as
         /// http://127.0.0.1:1985/rtc/v1/whip/?app=live&stream=livestream; the host must be a
@@ -72,6 +79,8 @@ pub(crate) enum Command {
         clients: Clients,
         #[command(flatten)]
         rate: Rate,
+        #[command(flatten)]
+        loss: Loss,
     },
     /// Send a stream of H.264 and Opus in form by plain RTP
     RtpPublish(PlainOptions),
@@ -95,7 +104,10 @@ pub(crate) struct Clients {
     pub(crate) seconds: u64,
     /// Start the clients evenly over so many milliseconds
     #[arg(long, default_value_t = 0, value_parser = value_parser!(u64).range(0..=3_600_000))]
-    pub(crate) ramp_ms: u64,
+    ramp_ms: u64,
+    /// Start so many clients each second
+    #[arg(long, conflicts_with = "ramp_ms", value_parser = value_parser!(u32).range(1..=100_000))]
+    joins_per_second: Option<u32>,
     /// Count a player as behind that gets a frame later than this after it was sent
     #[arg(long, default_value_t = 5_000, value_parser = value_parser!(u64).range(1..=3_600_000))]
     pub(crate) behind_ms: u64,
@@ -112,6 +124,15 @@ pub(crate) struct Clients {
     /// List every client in the summary
     #[arg(long)]
     pub(crate) per_client: bool,
+}
+
+/// Loss that is made here, as between this machine and a server there is none.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Loss {
+    /// Lose so many of 1,000 RTP packets on purpose: a player those that come, a publisher those that
+    /// it sends for the first time
+    #[arg(long, default_value_t = 0, value_parser = value_parser!(u32).range(0..=1_000))]
+    pub(crate) lose_permille: u32,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
@@ -133,12 +154,20 @@ impl Default for Rate {
 impl Clients {
     /// When client `index` starts, from the beginning of the run.
     pub(crate) fn start_of(&self, index: u32) -> Duration {
-        Duration::from_millis(self.ramp_ms * u64::from(index) / u64::from(self.clients))
+        self.ramp() * index / self.clients
+    }
+
+    /// Over how long the clients are started.
+    fn ramp(&self) -> Duration {
+        match self.joins_per_second {
+            Some(rate) => Duration::from_secs(self.clients.into()) / rate,
+            None => Duration::from_millis(self.ramp_ms),
+        }
     }
 
     /// How long the whole run takes.
     pub(crate) fn duration(&self) -> Duration {
-        Duration::from_millis(self.ramp_ms) + Duration::from_secs(self.seconds)
+        self.ramp() + Duration::from_secs(self.seconds)
     }
 
     /// How many streams there are: without a word one for all players, and one for each publisher.
@@ -192,6 +221,9 @@ mod tests {
         assert_eq!(starts, [0, 250, 500, 750]);
         assert_eq!(four.duration(), Duration::from_secs(11));
         assert_eq!(four.threads(), 1);
+        let (_, four) = clients("--clients 4 --joins-per-second 2");
+        assert_eq!(four.start_of(3).as_millis(), 1_500);
+        assert_eq!(four.duration(), Duration::from_secs(12));
     }
 
     #[test]
@@ -201,6 +233,7 @@ mod tests {
             ["load", "rtmp-play", "--url", "rtmp://127.0.0.1/"],
             ["load", "flv-play", "--url", "rtmp://127.0.0.1/live/s"],
             ["load", "rtmp-play", "--clients", "0"],
+            ["load", "rtc-play", "--lose-permille", "1001"],
         ] {
             assert!(Arguments::try_parse_from(line).is_err(), "{line:?}");
         }

@@ -16,7 +16,7 @@ use crate::{
 const MAX_HEAD: usize = 16 * 1024;
 
 /// Plays until the server ends it.
-pub(crate) async fn play(player: &mut Player<'_>, target: Target, url: HttpUrl) -> ClientError {
+pub(crate) async fn play(player: &mut Player, target: Target, url: HttpUrl) -> ClientError {
     let mut socket = match target.connect(player.report.index).await {
         Ok(socket) => socket,
         Err(error) => return ClientError::Connect(error),
@@ -29,7 +29,7 @@ pub(crate) async fn play(player: &mut Player<'_>, target: Target, url: HttpUrl) 
 }
 
 async fn run(
-    player: &mut Player<'_>,
+    player: &mut Player,
     socket: &mut TcpStream,
     url: &HttpUrl,
 ) -> Result<std::convert::Infallible, ClientError> {
@@ -57,7 +57,7 @@ struct Body {
 }
 
 impl Response {
-    fn take(&mut self, bytes: &[u8], player: &mut Player<'_>) -> Result<(), ClientError> {
+    fn take(&mut self, bytes: &[u8], player: &mut Player) -> Result<(), ClientError> {
         player.read(bytes.len());
         if let Some(body) = &mut self.body {
             return body.take(bytes, player);
@@ -80,7 +80,7 @@ impl Response {
 }
 
 impl Body {
-    fn take(&mut self, mut bytes: &[u8], player: &mut Player<'_>) -> Result<(), ClientError> {
+    fn take(&mut self, mut bytes: &[u8], player: &mut Player) -> Result<(), ClientError> {
         let Some(chunked) = &mut self.chunked else {
             return tags(&mut self.flv, bytes, player);
         };
@@ -91,7 +91,7 @@ impl Body {
     }
 }
 
-fn tags(flv: &mut FlvWalk, mut bytes: &[u8], player: &mut Player<'_>) -> Result<(), ClientError> {
+fn tags(flv: &mut FlvWalk, mut bytes: &[u8], player: &mut Player) -> Result<(), ClientError> {
     while let Some(found) = flv.next(&mut bytes)? {
         player.message(&found);
     }
@@ -119,19 +119,12 @@ fn is_chunked(head: &[u8]) -> Result<bool, ClientError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        player::Rules,
-        summary::{ClientReport, Shared},
-    };
+    use crate::{player::tests::probe, summary::ClientReport};
     use bytes::BytesMut;
     use flv_mux::{TagKind, mux};
-    use std::time::Duration;
-
-    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0, rest: Duration::ZERO };
 
     fn play(answer: &[u8], step: usize) -> (ClientReport, Option<String>) {
-        let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared, RULES);
+        let mut player = probe();
         let mut response = Response { asked: Instant::now(), head: Vec::new(), body: None };
         let mut error = None;
         for piece in answer.chunks(step) {
@@ -140,7 +133,7 @@ mod tests {
                 break;
             }
         }
-        (report, error)
+        (player.report, error)
     }
 
     #[test]

@@ -30,6 +30,7 @@ use std::{error::Error, process::ExitCode};
 
 use arguments::{Arguments, Clients, Command};
 use clap::Parser;
+use rtc::Manner;
 use run::Work;
 
 fn main() -> ExitCode {
@@ -40,9 +41,12 @@ fn main() -> ExitCode {
         Command::RtmpPublish { url, clients, rate } => {
             run_clients(Work::Publish(url, rate), clients)
         }
-        Command::RtcPlay { url, clients } => run_clients(Work::RtcPlay(url), clients),
-        Command::RtcPublish { url, clients, rate } => {
-            run_clients(Work::RtcPublish(url, rate), clients)
+        Command::RtcPlay { url, clients, nack, loss } => {
+            run_clients(Work::RtcPlay(url, Manner { nack, lose: loss.lose_permille }), clients)
+        }
+        Command::RtcPublish { url, clients, rate, loss } => {
+            let manner = Manner { nack: false, lose: loss.lose_permille };
+            run_clients(Work::RtcPublish(url, rate, manner), clients)
         }
         Command::RtpPublish(options) => ended(rtc::plain::run(options)),
         Command::Limit(options) => ended(limit::run(options)),

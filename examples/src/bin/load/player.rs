@@ -1,8 +1,12 @@
 //! A player: counts and checks what it gets.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use flv_mux::VideoTagHeader;
+use rtc_stack::rtp::Arrived;
 use rtmp_proto::MediaKind;
 use tokio::time::sleep;
 
@@ -16,6 +20,8 @@ use crate::{
 /// What counts for a client, and how a player reads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
+    /// When the first client was started.
+    pub(crate) begun: Instant,
     /// A frame that is older than this when it comes is behind.
     pub(crate) behind: Duration,
     /// On the clock of stamps: reads, settled bytes and latency are counted from here on.
@@ -34,9 +40,9 @@ impl Rules {
 /// One player in so many is a probe: it reads whatever comes at once, and tells latency and reads.
 const PROBE_EVERY: u32 = 20;
 
-pub(crate) struct Player<'a> {
-    pub(crate) report: &'a mut ClientReport,
-    shared: &'a Shared,
+pub(crate) struct Player {
+    pub(crate) report: ClientReport,
+    shared: Arc<Shared>,
     rules: Rules,
     /// When the stream was asked for: on the clock of durations, and on that of stamps.
     asked: Option<(Instant, u64)>,
@@ -47,8 +53,8 @@ pub(crate) struct Player<'a> {
     last_counter: Option<u64>,
 }
 
-impl<'a> Player<'a> {
-    pub(crate) fn new(report: &'a mut ClientReport, shared: &'a Shared, rules: Rules) -> Self {
+impl Player {
+    pub(crate) fn new(report: ClientReport, shared: Arc<Shared>, rules: Rules) -> Self {
         Self {
             report,
             shared,
@@ -82,8 +88,8 @@ impl<'a> Player<'a> {
         if self.report.started {
             return;
         }
-        self.report.started = true;
-        self.shared.progress.started.add(1);
+        self.report.started(self.rules.begun);
+        self.shared.started(ago);
         let asked = Instant::now().checked_sub(ago).unwrap_or_else(Instant::now);
         let nanos = u64::try_from(ago.as_nanos()).unwrap_or(0);
         self.asked = Some((asked, clock::nanos().saturating_sub(nanos)));
@@ -103,7 +109,7 @@ impl<'a> Player<'a> {
 
     /// A message has come.
     pub(crate) fn message(&mut self, message: &Found<'_>) {
-        let report = &mut *self.report;
+        let report = &mut self.report;
         report.messages += 1;
         report.bytes += message.len as u64;
         if self.read_at >= self.rules.settled {
@@ -141,7 +147,7 @@ impl<'a> Player<'a> {
     }
 
     fn stamp(&mut self, stamp: Stamp) {
-        let report = &mut *self.report;
+        let report = &mut self.report;
         report.stamped += 1;
         match self.last_counter.map(|last| last.wrapping_add(1)) {
             Some(expected) if stamp.counter > expected => {
@@ -158,30 +164,44 @@ impl<'a> Player<'a> {
         self.age(stamp);
     }
 
-    /// An RTP packet has come, of so many bytes of payload: `ahead` of the newest of its track by
-    /// so much, which is 1 in order and `None` for the first.
-    pub(crate) fn packet(&mut self, len: usize, ahead: Option<i64>, is_video: bool) {
-        let report = &mut *self.report;
+    /// Datagrams were read at a time on the clock of stamps, the first of those that came together.
+    pub(crate) fn read_at(&mut self, nanos: u64, is_first: bool) {
+        self.read_at = nanos;
+        let counts = is_first && self.is_probe() && nanos >= self.rules.settled;
+        self.report.reads += u64::from(counts);
+    }
+
+    /// An RTP packet has come, of so many bytes of payload; so many are missing before it.
+    pub(crate) fn packet(&mut self, len: usize, arrived: Arrived, gap: u64) {
+        let report = &mut self.report;
+        match arrived {
+            Arrived::InOrder => {}
+            Arrived::AfterGap(_) | Arrived::AfterJump => {
+                report.gaps += 1;
+                report.lost += gap;
+            }
+            Arrived::Recovered => {
+                report.recovered += 1;
+                report.lost = report.lost.saturating_sub(1);
+            }
+            _ => {
+                report.repeated += 1;
+                return;
+            }
+        }
         report.messages += 1;
         report.bytes += len as u64;
         if self.read_at >= self.rules.settled {
             report.settled_bytes += len as u64;
         }
         self.shared.progress.messages.add(1);
-        match ahead {
-            Some(..=0) => report.repeated += 1,
-            Some(2..) => {
-                report.gaps += 1;
-                report.lost += ahead.map_or(0, |ahead| ahead.unsigned_abs() - 1);
-            }
-            _ => {}
-        }
-        if report.join_ms.is_none()
-            && is_video
-            && let Some((asked, _)) = self.asked
-        {
+    }
+
+    /// A keyframe begins.
+    pub(crate) fn keyframe(&mut self) {
+        if let Some((asked, _)) = self.asked {
             let join = asked.elapsed();
-            report.join_ms = Some(join.as_secs_f64() * 1000.0);
+            self.report.join_ms = Some(join.as_secs_f64() * 1000.0);
             self.shared.join().add(join);
         }
     }
@@ -195,7 +215,7 @@ impl<'a> Player<'a> {
 
     fn age(&mut self, stamp: Stamp) {
         let is_probe = self.is_probe();
-        let report = &mut *self.report;
+        let report = &mut self.report;
         // What was sent before the play was asked for is replay: its age is no latency.
         if self.asked.is_some_and(|(_, asked)| stamp.clock >= asked) {
             let latency = Duration::from_nanos(self.read_at.saturating_sub(stamp.clock));
@@ -208,12 +228,24 @@ impl<'a> Player<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use bytes::BytesMut;
     use rtmp_proto::MediaMessage;
 
-    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0, rest: Duration::ZERO };
+    fn rules() -> Rules {
+        let (behind, rest) = (Duration::from_secs(5), Duration::ZERO);
+        Rules { begun: Instant::now(), behind, settled: 0, rest }
+    }
+
+    /// A player that is a probe, for who tests what feeds one.
+    pub(crate) fn probe() -> Player {
+        player(0, rules())
+    }
+
+    fn player(index: u32, rules: Rules) -> Player {
+        Player::new(ClientReport::new(index), Arc::default(), rules)
+    }
 
     fn keyframe(timestamp: u32, counter: u64) -> MediaMessage {
         let mut payload = BytesMut::from(&[0x17, 1, 0, 0, 0, 0, 0, 0, 52, 6, 5, 48][..]);
@@ -228,12 +260,11 @@ mod tests {
     }
 
     fn report(messages: &[(u32, u64)]) -> ClientReport {
-        let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared, RULES);
+        let mut player = probe();
         for &(timestamp, counter) in messages {
             player.message(&(&audio(timestamp, counter)).into());
         }
-        report
+        player.report
     }
 
     #[test]
@@ -251,8 +282,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_before_the_first_keyframe_is_no_gap() {
-        let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared, RULES);
+        let mut player = probe();
         player.asked = Some((Instant::now(), 0));
         for message in [audio(0, 0), audio(23, 2), keyframe(40, 9), audio(46, 10)] {
             player.message(&(&message).into());
@@ -261,19 +291,28 @@ mod tests {
         for message in [keyframe(80, 12), audio(92, 13)] {
             player.message(&(&message).into());
         }
+        let report = player.report;
         assert_eq!((report.gaps, report.lost, report.stamped), (1, 1, 6));
         assert!(report.join_ms.is_some());
     }
 
     #[test]
     fn packets_that_are_missing_or_late_are_counted() {
-        let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared, RULES);
-        for ahead in [None, Some(1), Some(4), Some(-2), Some(0), Some(1)] {
-            player.packet(100, ahead, true);
+        let mut player = probe();
+        for (arrived, gap) in [
+            (Arrived::InOrder, 0),
+            (Arrived::AfterGap(3), 3),
+            (Arrived::Recovered, 0),
+            (Arrived::Late, 0),
+            (Arrived::AfterJump, 600),
+            (Arrived::InOrder, 0),
+        ] {
+            player.packet(100, arrived, gap);
         }
-        assert_eq!((report.messages, report.bytes), (6, 600));
-        assert_eq!((report.gaps, report.lost, report.repeated), (1, 3, 2));
+        let report = player.report;
+        assert_eq!((report.messages, report.bytes), (5, 500));
+        assert_eq!((report.gaps, report.lost), (2, 602));
+        assert_eq!((report.recovered, report.repeated), (1, 1));
     }
 
     #[test]
@@ -291,22 +330,20 @@ mod tests {
     #[test]
     fn a_frame_that_is_too_old_puts_its_client_behind() {
         for (age, is_behind) in [(4, false), (6, true)] {
-            let (mut report, shared) = (ClientReport::new(0), Shared::default());
-            let mut player = Player::new(&mut report, &shared, RULES);
+            let mut player = probe();
             player.asked = Some((Instant::now(), 0));
             player.read_at = age * 1_000_000_000;
             player.message(&(&audio(0, 0)).into());
-            assert_eq!(report.behind, is_behind);
+            assert_eq!(player.report.behind, is_behind);
         }
     }
 
     #[test]
     fn only_probes_tell_latency() {
-        let rules = Rules { rest: Duration::from_millis(100), ..RULES };
-        let shared = Shared::default();
+        let rules = Rules { rest: Duration::from_millis(100), ..rules() };
+        let shared = Arc::<Shared>::default();
         for (index, count) in [(1, None), (20, Some(1)), (21, Some(1)), (40, Some(2))] {
-            let mut report = ClientReport::new(index);
-            let mut player = Player::new(&mut report, &shared, rules);
+            let mut player = Player::new(ClientReport::new(index), Arc::clone(&shared), rules);
             player.asked = Some((Instant::now(), 0));
             player.message(&(&audio(0, 0)).into());
             assert_eq!(shared.latency().percentiles().map(|latency| latency.count), count);

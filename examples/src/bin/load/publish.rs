@@ -35,14 +35,15 @@ impl Publisher<'_> {
     ) -> Result<(), ClientError> {
         let index = self.report.index;
         let mut client = PublishClient::connect(target, index, url).await?;
+        let asked = Instant::now();
         self.shared.progress.connected.add(1);
         let msid = loop {
             if let ClientEvent::PublishStarted { msid } = client.next_event().await? {
                 break msid;
             }
         };
-        self.report.started = true;
-        self.shared.progress.started.add(1);
+        self.report.started(self.rules.begun);
+        self.shared.started(asked.elapsed());
         for message in self.headers.clone() {
             self.send(&mut client, msid, message).await?;
         }

@@ -23,7 +23,7 @@ const HANDSHAKE: usize = 1 + 1536 + 1536;
 const ACKNOWLEDGEMENT_CSID: u8 = 4;
 
 /// Plays until the server ends it.
-pub(crate) async fn play(player: &mut Player<'_>, target: Target, url: RtmpUrl) -> ClientError {
+pub(crate) async fn play(player: &mut Player, target: Target, url: RtmpUrl) -> ClientError {
     let index = player.report.index;
     let mut socket = match target.connect(index).await {
         Ok(socket) => socket,
@@ -76,7 +76,7 @@ impl Dialogue {
     async fn turn(
         &mut self,
         socket: &mut TcpStream,
-        player: &mut Player<'_>,
+        player: &mut Player,
     ) -> Result<(), ClientError> {
         while let Some(output) = self.session.poll_output() {
             match output {
@@ -98,7 +98,7 @@ impl Dialogue {
         client::read(socket, |bytes| self.take(bytes, player)).await
     }
 
-    fn take(&mut self, mut bytes: &[u8], player: &mut Player<'_>) -> Result<(), ClientError> {
+    fn take(&mut self, mut bytes: &[u8], player: &mut Player) -> Result<(), ClientError> {
         player.read(bytes.len());
         self.received = self.received.wrapping_add(bytes.len() as u32);
         if self.handshake > 0 {
@@ -147,20 +147,14 @@ fn acknowledgement(received: u32) -> [u8; 16] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        player::Rules,
-        summary::{ClientReport, Shared},
-    };
+    use crate::player::tests::probe;
     use rtmp_proto::{
         MediaKind, MediaMessage, ServerConfig, ServerEvent, ServerOutput, ServerSession,
         chunk::ChunkReader, message::Acknowledgement,
     };
-    use std::time::Duration;
-
-    const RULES: Rules = Rules { behind: Duration::from_secs(5), settled: 0, rest: Duration::ZERO };
 
     /// Lets both talk until neither has anything to say.
-    fn talk(dialogue: &mut Dialogue, server: &mut ServerSession, player: &mut Player<'_>) {
+    fn talk(dialogue: &mut Dialogue, server: &mut ServerSession, player: &mut Player) {
         let mut is_quiet = false;
         while !is_quiet {
             is_quiet = true;
@@ -193,8 +187,7 @@ mod tests {
         let url = RtmpUrl::parse("rtmp://127.0.0.1/live/s").unwrap();
         let mut dialogue = Dialogue::new(client::session(0, url, Purpose::play()));
         let mut server = ServerSession::new(ServerConfig::default(), Instant::now());
-        let (mut report, shared) = (ClientReport::new(0), Shared::default());
-        let mut player = Player::new(&mut report, &shared, RULES);
+        let mut player = probe();
         talk(&mut dialogue, &mut server, &mut player);
         assert_eq!(dialogue.window, 2_500_000);
 

@@ -23,7 +23,8 @@ use crate::{
     clock, flv_play,
     player::{Player, Rules},
     publish::Publisher,
-    rtc, rtmp_play,
+    rtc::{self, Joins, Manner, Network},
+    rtmp_play,
     stream::Stream,
     summary::{ClientReport, Counter, Mode, Progress, Shared, Summary},
     target::Target,
@@ -39,8 +40,8 @@ pub(crate) enum Work {
     RtmpPlay(RtmpUrl),
     FlvPlay(HttpUrl),
     Publish(RtmpUrl, Rate),
-    RtcPlay(HttpUrl),
-    RtcPublish(HttpUrl, Rate),
+    RtcPlay(HttpUrl, Manner),
+    RtcPublish(HttpUrl, Rate, Manner),
 }
 
 impl Work {
@@ -49,7 +50,7 @@ impl Work {
             Self::RtmpPlay(_) => Mode::RtmpPlay,
             Self::FlvPlay(_) => Mode::FlvPlay,
             Self::Publish(..) => Mode::RtmpPublish,
-            Self::RtcPlay(_) => Mode::RtcPlay,
+            Self::RtcPlay(..) => Mode::RtcPlay,
             Self::RtcPublish(..) => Mode::RtcPublish,
         }
     }
@@ -57,7 +58,9 @@ impl Work {
     fn url(&self) -> String {
         match self {
             Self::RtmpPlay(url) | Self::Publish(url, _) => url.to_string(),
-            Self::FlvPlay(url) | Self::RtcPlay(url) | Self::RtcPublish(url, _) => url.to_string(),
+            Self::FlvPlay(url) | Self::RtcPlay(url, _) | Self::RtcPublish(url, ..) => {
+                url.to_string()
+            }
         }
     }
 
@@ -68,7 +71,7 @@ impl Work {
                 return Err(format!("{url}: rtmps is not supported").into());
             }
             Self::RtmpPlay(url) | Self::Publish(url, _) => (&url.host, url.port),
-            Self::FlvPlay(url) | Self::RtcPlay(url) | Self::RtcPublish(url, _) => {
+            Self::FlvPlay(url) | Self::RtcPlay(url, _) | Self::RtcPublish(url, ..) => {
                 (&url.host, url.port)
             }
         };
@@ -91,31 +94,37 @@ struct Plan {
 /// Runs all clients to the end.
 pub(crate) fn run(work: Work, clients: Clients) -> Result<Summary, Box<dyn Error + Send + Sync>> {
     let rate = match work {
-        Work::Publish(_, rate) | Work::RtcPublish(_, rate) => rate,
+        Work::Publish(_, rate) | Work::RtcPublish(_, rate, _) => rate,
         _ => Rate::default(),
     };
     let (headers, target) = (Stream::new(rate).headers()?, work.target()?);
     let start = Instant::now();
     let deadline = start + clients.duration();
     let rules = Rules {
+        begun: start.into_std(),
         behind: Duration::from_millis(clients.behind_ms),
         settled: clock::nanos() + clients.settle_ms * 1_000_000,
         rest: match work {
             // They never rest, for datagrams don't wait, but only probes open what they get.
-            Work::RtcPlay(_) => Duration::from_millis(1),
+            Work::RtcPlay(..) => Duration::from_millis(1),
             _ => Duration::from_millis(clients.rest_ms),
         },
     };
     let plan = Arc::new(Plan { work, headers, clients, target, rules, start, deadline });
+    let joins = match plan.work {
+        Work::RtcPlay(..) | Work::RtcPublish(..) => Some(Joins::start()?),
+        _ => None,
+    };
     let (reports, collected) = mpsc::channel();
     let threads = plan.clients.threads();
     let shared: Vec<_> = (0..threads).map(|_| Arc::new(Shared::default())).collect();
     for (number, shared) in (0..).zip(&shared) {
+        let network = joins.as_ref().map(|joins| Arc::new(Network::new(joins, target)));
         let (runtime, plan, shared, reports) =
             (runtime()?, plan.clone(), shared.clone(), reports.clone());
         thread::Builder::new().name(format!("clients-{number}")).spawn(move || {
             let indices = (number..plan.clients.clients).step_by(threads as usize);
-            runtime.block_on(run_some(indices, plan, shared, &reports));
+            runtime.block_on(run_some(indices, plan, shared, network, &reports));
         })?;
     }
     drop(reports);
@@ -133,24 +142,22 @@ async fn run_some(
     indices: impl Iterator<Item = u32>,
     plan: Arc<Plan>,
     shared: Arc<Shared>,
+    network: Option<Arc<Network>>,
     reports: &Sender<ClientReport>,
 ) {
     let mut tasks = JoinSet::new();
-    let endpoint = match plan.work {
-        Work::RtcPlay(_) | Work::RtcPublish(..) => match rtc::Endpoint::new() {
-            Ok(endpoint) => Some(endpoint),
-            Err(error) => return eprintln!("{error}"),
-        },
-        _ => None,
-    };
     for index in indices {
-        let (plan, shared, endpoint) = (plan.clone(), shared.clone(), endpoint.clone());
+        let (plan, shared, network) = (plan.clone(), shared.clone(), network.clone());
         tasks.spawn(async move {
             sleep_until(plan.start + plan.clients.start_of(index)).await;
-            run_one(index, &plan, &shared, endpoint.as_ref()).await
+            run_one(index, &plan, shared, network.as_deref()).await
         });
     }
     while let Some(joined) = tasks.join_next().await {
+        // Before the last report: who collects them all goes on at once.
+        if let Some(network) = network.as_deref().filter(|_| tasks.is_empty()) {
+            shared.dropped.add(network.dropped());
+        }
         match joined {
             // Who collects may be gone, its patience being over.
             Ok(report) => drop(reports.send(report)),
@@ -162,21 +169,25 @@ async fn run_some(
 async fn run_one(
     index: u32,
     plan: &Plan,
-    shared: &Shared,
-    endpoint: Option<&rtc::Endpoint>,
+    shared: Arc<Shared>,
+    network: Option<&Network>,
 ) -> ClientReport {
     let Plan { work, headers, clients, target, deadline, .. } = plan;
     let mut report = ClientReport::new(index);
+    let player = |report| Player::new(report, Arc::clone(&shared), plan.rules);
+    let shared = &*shared;
     let ended = match work {
         Work::RtmpPlay(url) => {
-            let (mut player, url) =
-                (Player::new(&mut report, shared, plan.rules), clients.url_of(url, false, index));
-            timeout_at(*deadline, rtmp_play::play(&mut player, *target, url)).await.map(Err)
+            let (mut player, url) = (player(report), clients.url_of(url, false, index));
+            let ended = timeout_at(*deadline, rtmp_play::play(&mut player, *target, url)).await;
+            report = player.report;
+            ended.map(Err)
         }
         Work::FlvPlay(url) => {
-            let (mut player, url) =
-                (Player::new(&mut report, shared, plan.rules), clients.url_of(url, false, index));
-            timeout_at(*deadline, flv_play::play(&mut player, *target, url)).await.map(Err)
+            let (mut player, url) = (player(report), clients.url_of(url, false, index));
+            let ended = timeout_at(*deadline, flv_play::play(&mut player, *target, url)).await;
+            report = player.report;
+            ended.map(Err)
         }
         Work::Publish(url, rate) => {
             let (stream, headers) = (Stream::new(*rate), headers.clone());
@@ -186,19 +197,20 @@ async fn run_one(
             let run = publisher.run(*target, clients.url_of(url, true, index), *deadline);
             timeout_at(*deadline + GRACE / 2, run).await
         }
-        Work::RtcPlay(url) => {
-            let (mut player, url) =
-                (Player::new(&mut report, shared, plan.rules), clients.url_of(url, false, index));
-            let Some(endpoint) = endpoint else { return report };
-            timeout_at(*deadline, rtc::play(&mut player, *target, url, endpoint)).await.map(Err)
+        Work::RtcPlay(url, manner) => {
+            let Some(network) = network else { return report };
+            let (player, url) = (player(report), clients.url_of(url, false, index));
+            let ended;
+            (report, ended) = rtc::play(player, url, network, *manner, *deadline).await;
+            ended
         }
-        Work::RtcPublish(url, rate) => {
-            let (stream, headers) = (Stream::new(*rate), headers.clone());
+        Work::RtcPublish(url, rate, manner) => {
+            let (stream, headers) = (Stream::opus(*rate), headers.clone());
             let mut publisher =
                 Publisher { report: &mut report, shared, rules: plan.rules, stream, headers };
-            let Some(endpoint) = endpoint else { return report };
+            let Some(network) = network else { return report };
             let url = clients.url_of(url, true, index);
-            let run = rtc::publish(&mut publisher, *target, url, *deadline, endpoint);
+            let run = rtc::publish(&mut publisher, url, network, *manner, *deadline);
             timeout_at(*deadline + GRACE / 2, run).await
         }
     };

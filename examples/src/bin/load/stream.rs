@@ -1,4 +1,4 @@
-//! A stream of H.264 and AAC in form: real headers and sizes, frames without a picture.
+//! A stream of H.264 and AAC or Opus in form: real headers and sizes, frames without a picture.
 
 use std::time::Duration;
 
@@ -19,9 +19,19 @@ use crate::{
 const GOP_SECONDS: u32 = 2;
 /// How many times the size of other frames a keyframe has.
 const KEYFRAME_WEIGHT: usize = 5;
-const SAMPLE_RATE: u32 = 44_100;
-const SAMPLES_PER_FRAME: u64 = 1024;
-const AUDIO_KBPS: u32 = 64;
+const AAC: Sound = Sound { sample_rate: 44_100, samples_per_frame: 1024, kbps: 64 };
+/// Packets of 20 ms.
+const OPUS: Sound = Sound { sample_rate: 48_000, samples_per_frame: 960, kbps: 48 };
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sound {
+    sample_rate: u32,
+    samples_per_frame: u32,
+    kbps: u32,
+}
+
+/// What frames are filled with.
+const FILL: u8 = 0xb5;
 
 /// 1280x720, constrained baseline profile, level 3.1.
 pub(crate) const SPS: &[u8] = &[
@@ -33,6 +43,7 @@ pub(crate) const PPS: &[u8] = &[0x68, 0xcb, 0x83, 0xcb, 0x20];
 /// Where a publisher is in its stream.
 #[derive(Debug)]
 pub(crate) struct Stream {
+    sound: Sound,
     fps: u32,
     key_bytes: usize,
     frame_bytes: usize,
@@ -40,23 +51,38 @@ pub(crate) struct Stream {
     /// Frames so far.
     video: u64,
     audio: u64,
+    /// A keyframe is wanted before its time.
+    is_key_wanted: bool,
 }
 
 impl Stream {
+    /// A stream with AAC.
     pub(crate) fn new(rate: Rate) -> Self {
-        let audio_kbps = AUDIO_KBPS.min(rate.kbps / 4);
+        Self::with(AAC, rate)
+    }
+
+    /// A stream with Opus: without B-frames, as any of these, and with sound of the wrong name in tags
+    /// of FLV, it is what WebRTC carries.
+    pub(crate) fn opus(rate: Rate) -> Self {
+        Self::with(OPUS, rate)
+    }
+
+    fn with(sound: Sound, rate: Rate) -> Self {
+        let audio_kbps = sound.kbps.min(rate.kbps / 4);
         let bytes_per_second = |kbps: u32| kbps as usize * 1000 / 8;
         let gop_frames = (GOP_SECONDS * rate.fps) as usize;
         let gop_bytes = bytes_per_second(rate.kbps - audio_kbps) * GOP_SECONDS as usize;
         let frame_bytes = gop_bytes / (gop_frames - 1 + KEYFRAME_WEIGHT);
         Self {
+            sound,
             fps: rate.fps,
             key_bytes: frame_bytes * KEYFRAME_WEIGHT,
             frame_bytes,
-            audio_bytes: bytes_per_second(audio_kbps) * SAMPLES_PER_FRAME as usize
-                / SAMPLE_RATE as usize,
+            audio_bytes: bytes_per_second(audio_kbps) * sound.samples_per_frame as usize
+                / sound.sample_rate as usize,
             video: 0,
             audio: 0,
+            is_key_wanted: false,
         }
     }
 
@@ -64,7 +90,8 @@ impl Stream {
     #[cfg(target_os = "linux")]
     pub(crate) fn gop_bytes(&self) -> usize {
         let video = self.key_bytes + self.frame_bytes * ((GOP_SECONDS * self.fps) as usize - 1);
-        let audio = SAMPLE_RATE as usize * GOP_SECONDS as usize / SAMPLES_PER_FRAME as usize;
+        let Sound { sample_rate, samples_per_frame, .. } = self.sound;
+        let audio = (sample_rate * GOP_SECONDS / samples_per_frame) as usize;
         video + audio * self.audio_bytes
     }
 
@@ -79,7 +106,7 @@ impl Stream {
             ("framerate", self.fps.into()),
             ("videocodecid", 7.0),
             ("audiocodecid", 10.0),
-            ("audiosamplerate", SAMPLE_RATE.into()),
+            ("audiosamplerate", AAC.sample_rate.into()),
         ] {
             metadata.properties.push(name, value);
         }
@@ -101,7 +128,7 @@ impl Stream {
 
         let mut audio = BytesMut::new();
         AudioTagHeader::aac(AacPacketType::SequenceHeader).encode(&mut audio);
-        AudioSpecificConfig::lc(SAMPLE_RATE, 2).encode(&mut audio)?;
+        AudioSpecificConfig::lc(AAC.sample_rate, 2).encode(&mut audio)?;
 
         Ok([(MediaKind::Data, script), (MediaKind::Video, video), (MediaKind::Audio, audio)]
             .map(|(kind, payload)| MediaMessage { kind, timestamp: 0, payload: payload.freeze() }))
@@ -117,7 +144,14 @@ impl Stream {
     }
 
     fn audio_due(&self) -> Duration {
-        Duration::from_micros(self.audio * SAMPLES_PER_FRAME * 1_000_000 / u64::from(SAMPLE_RATE))
+        let Sound { sample_rate, samples_per_frame, .. } = self.sound;
+        let samples = self.audio * u64::from(samples_per_frame);
+        Duration::from_micros(samples * 1_000_000 / u64::from(sample_rate))
+    }
+
+    /// Makes the next frame of video a keyframe.
+    pub(crate) const fn want_keyframe(&mut self) {
+        self.is_key_wanted = true;
     }
 
     /// The next frame, stamped with the time of this call.
@@ -130,9 +164,11 @@ impl Stream {
         let timestamp = self.due().as_millis() as u32;
         let stamp = Stamp { counter: self.video + self.audio, clock: clock::nanos() };
         let is_video = self.video_due() <= self.audio_due();
-        let is_key = is_video && self.video.is_multiple_of(u64::from(GOP_SECONDS * self.fps));
+        let is_due = self.video.is_multiple_of(u64::from(GOP_SECONDS * self.fps));
+        let is_key = is_video && (is_due || self.is_key_wanted);
         let (kind, payload) = if is_video {
             self.video += 1;
+            self.is_key_wanted = false;
             (MediaKind::Video, self.video_frame(is_key, stamp))
         } else {
             self.audio += 1;
@@ -141,12 +177,17 @@ impl Stream {
         (MediaMessage { kind, timestamp, payload }, is_key)
     }
 
-    /// An SEI NAL unit with the stamp, and a slice.
+    /// A slice with the stamp. Beside AAC it is in an SEI NAL unit of its own, so that the slice has
+    /// nothing that a slice would not have; beside Opus at the same place within the slice, for
+    /// WebRTC's encoders send no such units, and a packet of few bytes would cost as much as any.
     fn video_frame(&self, is_key: bool, stamp: Stamp) -> Bytes {
         let (frame_type, slice, len) = match is_key {
             true => (FrameType::Key, 0x65, self.key_bytes),
             false => (FrameType::Inter, 0x41, self.frame_bytes),
         };
+        if self.sound == OPUS {
+            return slice_frame(frame_type, slice, len, stamp);
+        }
         // NAL unit header, payload type, payload size, stamp, end of payload.
         const SEI_LEN: usize = 1 + 1 + 1 + stamp::LEN + 1;
         let head = stamp::VIDEO_OFFSET + stamp::LEN + 1;
@@ -160,7 +201,7 @@ impl Stream {
         out.put_u8(0x80);
         out.put_u32((len - head - 4) as u32);
         out.put_u8(slice);
-        out.resize(len, 0xb5);
+        out.resize(len, FILL);
         out.freeze()
     }
 
@@ -169,9 +210,21 @@ impl Stream {
         let mut out = BytesMut::with_capacity(len);
         AudioTagHeader::aac(AacPacketType::Raw).encode(&mut out);
         stamp.encode(&mut out);
-        out.resize(len, 0xb5);
+        out.resize(len, FILL);
         out.freeze()
     }
+}
+
+/// A frame of one NAL unit, which has the stamp two bytes behind its header.
+fn slice_frame(frame_type: FrameType, slice: u8, len: usize, stamp: Stamp) -> Bytes {
+    let len = len.max(stamp::VIDEO_OFFSET + stamp::LEN + 1);
+    let mut out = BytesMut::with_capacity(len);
+    video_header(frame_type, AvcPacketType::Nalu).encode(&mut out);
+    out.put_u32((len - out.len() - 4) as u32);
+    out.put_slice(&[slice, FILL, FILL]);
+    stamp.encode(&mut out);
+    out.resize(len, FILL);
+    out.freeze()
 }
 
 fn video_header(frame_type: FrameType, packet_type: AvcPacketType) -> VideoTagHeader {
@@ -198,8 +251,11 @@ mod tests {
 
     #[test]
     fn ten_seconds_have_the_rate_the_order_and_the_keyframes() {
-        for (kbps, fps) in [(600, 25), (5_000, 60), (100, 1)] {
-            let mut stream = Stream::new(Rate { kbps, fps });
+        let streams = [(600, 25), (5_000, 60), (100, 1)].into_iter().flat_map(|(kbps, fps)| {
+            let rate = Rate { kbps, fps };
+            [(kbps, Stream::new(rate), 2), (kbps, Stream::opus(rate), 1)]
+        });
+        for (kbps, mut stream, units_of_frame) in streams {
             let (mut bytes, mut keys, mut counter, mut last) = (0, 0, 0, 0);
             while stream.due() < Duration::from_secs(10) {
                 let frame = stream.next_frame();
@@ -212,7 +268,7 @@ mod tests {
                     keys += u32::from(header.is_keyframe());
                     let units: Result<Vec<_>, _> =
                         nal_units(&frame.payload[at..], NalLengthSize::Four).collect();
-                    assert_eq!(units.unwrap().len(), 2);
+                    assert_eq!(units.unwrap().len(), units_of_frame);
                 }
             }
             assert_eq!(keys, 5);
@@ -235,9 +291,26 @@ mod tests {
 
     #[test]
     fn the_least_rate_still_has_its_stamps() {
-        let mut stream = Stream::new(Rate { kbps: 32, fps: 240 });
-        for _ in 0..500 {
-            assert!(Stamp::find(&(&stream.next_frame()).into()).is_some());
+        for new in [Stream::new, Stream::opus] {
+            let mut stream = new(Rate { kbps: 32, fps: 240 });
+            for _ in 0..500 {
+                assert!(Stamp::find(&(&stream.next_frame()).into()).is_some());
+            }
         }
+    }
+
+    #[test]
+    fn a_keyframe_comes_when_it_is_wanted() {
+        let mut stream = Stream::opus(Rate::default());
+        let mut keys = Vec::new();
+        for number in 0..300 {
+            if [29, 30].contains(&number) {
+                stream.want_keyframe();
+            }
+            let (frame, is_key) = stream.next_with_kind();
+            keys.extend(is_key.then_some(frame.timestamp));
+        }
+        // 50 frames of sound and 25 of video each second.
+        assert_eq!(keys, [0, 400, 2_000]);
     }
 }

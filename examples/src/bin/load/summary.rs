@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::{Duration, Instant},
 };
 
 use serde::Serialize;
@@ -45,13 +46,18 @@ pub(crate) struct Progress {
 pub(crate) struct Shared {
     pub(crate) progress: Progress,
     join: Mutex<Histogram>,
+    setup: Mutex<Histogram>,
     latency: Mutex<Histogram>,
+    /// Datagrams that this program didn't read in time.
+    pub(crate) dropped: Counter,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        let (join, latency) = (Mutex::new(Histogram::new()), Mutex::new(Histogram::new()));
-        Self { progress: Progress::default(), join, latency }
+        let histogram = || Mutex::new(Histogram::new());
+        let (join, setup, latency) = (histogram(), histogram(), histogram());
+        let (progress, dropped) = (Progress::default(), Counter::default());
+        Self { progress, join, setup, latency, dropped }
     }
 }
 
@@ -59,6 +65,17 @@ impl Shared {
     /// From `play` to the first keyframe.
     pub(crate) fn join(&self) -> MutexGuard<'_, Histogram> {
         self.join.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From the connection to where the server lets the client play or publish.
+    pub(crate) fn setup(&self) -> MutexGuard<'_, Histogram> {
+        self.setup.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The server lets a client play or publish, so long after it was asked.
+    pub(crate) fn started(&self, ago: Duration) {
+        self.progress.started.add(1);
+        self.setup().add(ago);
     }
 
     /// Of players: from the publisher to here. Of publishers: from due to sent.
@@ -90,17 +107,30 @@ pub(crate) struct ClientReport {
     pub(crate) lost: u64,
     /// Messages that came twice or late.
     pub(crate) repeated: u64,
+    /// RTP packets that were missing and came after all.
+    pub(crate) recovered: u64,
+    /// RTP packets that the server has asked for, and got again.
+    pub(crate) resent: u64,
     /// A frame was older when it came than is allowed.
     pub(crate) behind: bool,
     /// From `play` to the first keyframe.
     pub(crate) join_ms: Option<f64>,
     /// Why it ended before its time.
     pub(crate) ended_early: Option<String>,
+    /// How long after the first client was started the server let it play or publish.
+    #[serde(skip)]
+    pub(crate) started_at: Duration,
 }
 
 impl ClientReport {
     pub(crate) fn new(index: u32) -> Self {
         Self { index, ..Self::default() }
+    }
+
+    /// The server lets it play or publish.
+    pub(crate) fn started(&mut self, begun: Instant) {
+        self.started = true;
+        self.started_at = begun.elapsed();
     }
 }
 
@@ -134,6 +164,8 @@ pub(crate) struct Summary {
     seconds: u64,
     /// Clients that the server has let play or publish.
     started: u32,
+    /// How many of them in a second, from the beginning until the last.
+    started_per_second: f64,
     /// Clients that did not last to the end, and why.
     ended_early: u32,
     reasons: BTreeMap<String, u32>,
@@ -151,8 +183,14 @@ pub(crate) struct Summary {
     gaps: u64,
     lost: u64,
     repeated: u64,
+    recovered: u64,
+    resent: u64,
+    /// Datagrams that the system dropped since this program read too late: no fault of the server's.
+    dropped_here: u64,
     /// Clients with a frame that came too late.
     behind: u32,
+    /// From the connection to where the server lets a client play or publish; with WebRTC, to the keys.
+    setup_ms: Option<Percentiles>,
     /// From `play` to the first keyframe.
     join_ms: Option<Percentiles>,
     /// From the publisher's write to the player's read, without what was replayed at the start.
@@ -191,6 +229,8 @@ impl Summary {
         };
         let is_play = !matches!(mode, Mode::RtmpPublish | Mode::RtcPublish);
         let latency = merged(Shared::latency);
+        let started = sum(|report| report.started.into()) as u32;
+        let last = reports.iter().map(|report| report.started_at).max().unwrap_or_default();
         Self {
             mode,
             url,
@@ -198,7 +238,8 @@ impl Summary {
             streams: clients.streams(!is_play),
             threads: clients.threads(),
             seconds: clients.seconds,
-            started: sum(|report| report.started.into()) as u32,
+            started,
+            started_per_second: f64::from(started) / last.as_secs_f64().max(1e-3),
             ended_early: sum(|report| report.ended_early.is_some().into()) as u32,
             reasons,
             messages: spread(|report| report.messages),
@@ -211,7 +252,11 @@ impl Summary {
             gaps: sum(|report| report.gaps),
             lost: sum(|report| report.lost),
             repeated: sum(|report| report.repeated),
+            recovered: sum(|report| report.recovered),
+            resent: sum(|report| report.resent),
+            dropped_here: shared.iter().map(|shared| shared.dropped.value()).sum(),
             behind: sum(|report| report.behind.into()) as u32,
+            setup_ms: merged(Shared::setup),
             join_ms: merged(Shared::join),
             latency_ms: latency.filter(|_| is_play),
             late_ms: latency.filter(|_| !is_play),
@@ -221,7 +266,7 @@ impl Summary {
 
     /// Whether every client was let in, lasted to the end, and missed nothing.
     pub(crate) fn is_clean(&self) -> bool {
-        let faults = self.gaps + self.repeated + self.out_of_order;
+        let faults = self.lost + self.repeated + self.out_of_order;
         let faults = faults + u64::from(self.ended_early) + u64::from(self.behind);
         self.started == self.clients && faults == 0
     }

@@ -53,7 +53,7 @@ impl Target {
 
     /// Another port of the server.
     pub(crate) fn with_port(self, port: u16) -> SocketAddr {
-        SocketAddr::new(self.0.ip(), port)
+        SocketAddr::new(self.0.ip().to_canonical(), port)
     }
 
     /// Connects client `index`, from 127.0.0.1 or, where there are more than its ports, from
@@ -73,11 +73,11 @@ impl Target {
 }
 
 /// Whether client `index` needs an address of its own to come from.
-pub(crate) const fn needs_source(index: u32) -> bool {
+const fn needs_source(index: u32) -> bool {
     index >= CLIENTS_PER_ADDRESS
 }
 
-pub(crate) fn source_of(index: u32) -> IpAddr {
+fn source_of(index: u32) -> IpAddr {
     let first = u32::from(Ipv4Addr::LOCALHOST);
     Ipv4Addr::from(first + index / CLIENTS_PER_ADDRESS).into()
 }

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{packetize::packetize, publish::Source};
+use super::{packetize::packetize, sender::Source};
 use crate::{arguments::Rate, stream::Stream};
 
 /// The payload types, as no description tells them.
@@ -55,7 +55,7 @@ async fn send(options: PlainOptions) -> Result<(), Box<dyn Error + Send + Sync>>
     };
     let mut pictures = source(MediaKind::Video, VIDEO_TYPE, 90_000)?;
     let mut sound = source(MediaKind::Audio, AUDIO_TYPE, 48_000)?;
-    let (mut stream, mut packet) = (Stream::new(rate), BytesMut::new());
+    let (mut stream, mut packet) = (Stream::opus(rate), BytesMut::new());
     let start = Instant::now();
     let end = start + Duration::from_secs(seconds);
     loop {

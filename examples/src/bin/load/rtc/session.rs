@@ -1,26 +1,24 @@
-//! What players and publishers have in common: from the offer to the keys.
+//! What players and publishers have in common: from the offer to the keys, and then being there.
 
-use std::{
-    net::{IpAddr, SocketAddr, UdpSocket},
-    sync::Arc,
-    task::Wake,
-};
+use std::{net::SocketAddr, sync::Arc, task::Wake, time::Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rtc_stack::{
-    Codec, CodecParameters, Limits,
-    dtls::{Association, Dtls, Fingerprint, HandshakeEvent, Reaction, Role},
-    sdp::{Answer, CandidateProtocol, Negotiated, OfferBuilder},
+    Limits,
+    dtls::{Association, Dtls, HandshakeEvent, Reaction, Role},
+    sdp::Negotiated,
     srtp::{Inbound, Outbound, SessionKeys},
     stun::{Credentials, Kind, classify},
+    transport::dtls::DtlsEndpoint,
 };
-use tokio::{net::TcpStream, sync::Notify, time::timeout};
+use tokio::{sync::Notify, task::JoinSet, time::timeout};
 
 use super::{
-    Endpoint, ice,
-    janus::{self, Handle, KeptAlive},
-    signalling,
-    socket::Socket,
+    Network, REPORT,
+    agree::{agree, media_address},
+    ice,
+    janus::KeptAlive,
+    port::{Outbox, Seat, Waiting},
 };
 use crate::{client::ClientError, target::Target, url::HttpUrl};
 
@@ -31,13 +29,29 @@ pub(super) enum Purpose {
     Publish,
 }
 
+/// A client that has joined: where it sends from and to, and what came meanwhile.
+pub(super) struct Joined {
+    pub(super) seat: Seat,
+    pub(super) server: SocketAddr,
+    pub(super) waiting: Waiting,
+    pub(super) session: Session,
+}
+
 /// A connection that has keys.
 pub(super) struct Session {
     pub(super) negotiated: Negotiated,
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
+    /// Woken when there is something to do before [`Session::due`].
+    pub(super) woken: Arc<Notify>,
     association: Box<dyn Association>,
+    /// What the server shall get of DTLS once more.
+    repeated: Vec<Bytes>,
+    /// Why it is over.
+    ended: Option<ClientError>,
     request: Vec<u8>,
+    consent: Instant,
+    report: Instant,
     /// Of a server that forgets who is silent.
     _kept: Option<KeptAlive>,
 }
@@ -50,165 +64,197 @@ impl Wake for Woken {
     }
 }
 
-impl Session {
-    /// Connects client `index`; takes as long as the server lets it wait.
-    pub(super) async fn connect(
+impl Network {
+    /// Has client `index` join; takes as long as the server lets it wait.
+    pub(super) async fn join(
+        &self,
         index: u32,
-        (target, url): (Target, &HttpUrl),
-        endpoint: &Endpoint,
+        url: HttpUrl,
         purpose: Purpose,
-    ) -> Result<(Socket, Self), ClientError> {
-        let entropy = std::array::from_fn(|_| fastrand::u8(..));
-        let ours = Credentials::from_entropy("", &entropy).map_err(ClientError::rtc)?;
-        let (fingerprint, seed) = (endpoint.0.fingerprint().clone(), fastrand::u64(..));
-        let signalled = target.connect(index).await.map_err(ClientError::Connect)?;
-        let agreed = agree(signalled, (target, url), &ours, (fingerprint, seed), purpose);
-        let (negotiated, kept) = agreed.await?;
-        let peer = media_address(&negotiated, target)
-            .ok_or_else(|| ClientError::Rtc("no UDP candidate".to_owned()))?;
-        let socket = Socket::connect(index, peer).await.map_err(ClientError::Connect)?;
-        let request = ice::binding_request(&ours, &negotiated).map_err(ClientError::rtc)?;
-        check(&socket, &request).await?;
-        // A server that isn't as passive as ours checks us too, before it says more.
-        let answered = |datagram: &[u8]| {
-            ice::answer(datagram, &ours, peer).iter().for_each(|answer| socket.send(answer));
-        };
-        let (keys, association) = shake(&socket, endpoint, &negotiated, answered).await?;
-        let outbound = Outbound::new(&keys.0).map_err(ClientError::rtc)?;
-        let inbound = Inbound::new(keys.1, &Limits::default());
-        let session = Self { negotiated, inbound, outbound, association, request, _kept: kept };
-        Ok((socket, session))
+    ) -> Result<Joined, ClientError> {
+        let seat = self.ports.seat().map_err(ClientError::Connect)?;
+        let joining = connect(index, (self.target, url), Arc::clone(&self.dtls), purpose, seat);
+        // It ends when nobody waits for it.
+        let mut tasks = JoinSet::new();
+        tasks.spawn_on(joining, &self.joins);
+        match tasks.join_next().await {
+            Some(Ok(joined)) => joined,
+            Some(Err(error)) => Err(ClientError::rtc(error)),
+            None => Err(ClientError::Closed),
+        }
     }
+}
 
-    /// Says that we are still there.
-    pub(super) fn consent(&self, socket: &Socket) {
-        socket.send(&self.request);
-    }
+async fn connect(
+    index: u32,
+    (target, url): (Target, HttpUrl),
+    dtls: Arc<DtlsEndpoint>,
+    purpose: Purpose,
+    seat: Seat,
+) -> Result<Joined, ClientError> {
+    let entropy = std::array::from_fn(|_| fastrand::u8(..));
+    let ours = Credentials::from_entropy("", &entropy).map_err(ClientError::rtc)?;
+    let (fingerprint, seed) = (dtls.fingerprint().clone(), fastrand::u64(..));
+    let signalled = target.connect(index).await.map_err(ClientError::Connect)?;
+    let agreed = agree(signalled, (target, &url), &ours, (fingerprint, seed), purpose);
+    let (negotiated, kept) = agreed.await?;
+    let server = media_address(&negotiated, target)
+        .ok_or_else(|| ClientError::Rtc("no UDP candidate".to_owned()))?;
+    let request = ice::binding_request(&ours, &negotiated).map_err(ClientError::rtc)?;
+    let mut joining = Joining { waiting: seat.wait(), seat, server };
+    joining.check(&request).await?;
+    let (keys, association) = joining.shake(&dtls, &negotiated, &ours).await?;
+    let Joining { seat, server, waiting } = joining;
+    let outbound = Outbound::new(&keys.0).map_err(ClientError::rtc)?;
+    let inbound = Inbound::new(keys.1, &Limits::default());
+    let now = Instant::now();
+    let session = Session {
+        negotiated,
+        inbound,
+        outbound,
+        woken: Arc::default(),
+        association,
+        repeated: Vec::new(),
+        ended: None,
+        request,
+        consent: now + ice::CONSENT,
+        // Those who joined together need not report together.
+        report: now + REPORT.mul_f32(fastrand::f32()),
+        _kept: kept,
+    };
+    Ok(Joined { seat, server, waiting, session })
+}
 
+impl Session {
     /// Takes a DTLS datagram, which may be a goodbye.
-    pub(super) fn receive_dtls(
-        &mut self,
-        datagram: &[u8],
-        socket: &Socket,
-    ) -> Result<(), ClientError> {
+    pub(super) fn receive_dtls(&mut self, datagram: &[u8]) {
         match self.association.receive(datagram) {
-            Reaction::Closed => return Err(ClientError::Closed),
+            Reaction::Closed => self.end(ClientError::Closed),
             Reaction::Retransmit(flight) => {
-                flight.iter().for_each(|datagram| socket.send(datagram))
+                self.repeated.extend(flight);
+                self.woken.notify_one();
             }
             _ => {}
+        }
+    }
+
+    /// It is over, for the first of the reasons that are told.
+    pub(super) fn end(&mut self, reason: ClientError) {
+        self.ended.get_or_insert(reason);
+        self.woken.notify_one();
+    }
+
+    /// When there is something to do at the latest.
+    pub(super) fn due(&self) -> Instant {
+        self.consent.min(self.report)
+    }
+
+    /// Does what is due, and tells whether a report is.
+    pub(super) fn turn(&mut self, now: Instant, out: &mut Outbox<'_>) -> Result<bool, ClientError> {
+        if let Some(reason) = self.ended.take() {
+            return Err(reason);
+        }
+        self.repeated.drain(..).for_each(|datagram| out.push(&datagram));
+        if now >= self.consent {
+            self.consent = now + ice::CONSENT;
+            out.push(&self.request);
+        }
+        let reports = now >= self.report;
+        if reports {
+            self.report = now + REPORT;
+        }
+        Ok(reports)
+    }
+
+    /// Sends a compound of RTCP packets; an empty one is none.
+    pub(super) fn send_rtcp(
+        &mut self,
+        mut compound: BytesMut,
+        out: &mut Outbox<'_>,
+    ) -> Result<(), ClientError> {
+        if !compound.is_empty() {
+            self.outbound.seal_rtcp(&mut compound, 0).map_err(ClientError::rtc)?;
+            out.push(&compound);
         }
         Ok(())
     }
 
     /// Says goodbye.
-    pub(super) fn close(&mut self, socket: &Socket) {
-        socket.send(&self.association.close());
-    }
-}
-
-/// Comes to an agreement with the server, in its dialect.
-async fn agree(
-    mut signalled: TcpStream,
-    (target, url): (Target, &HttpUrl),
-    ours: &Credentials,
-    (fingerprint, seed): (Fingerprint, u64),
-    purpose: Purpose,
-) -> Result<(Negotiated, Option<KeptAlive>), ClientError> {
-    let builder = match (janus::named_by(url), purpose) {
-        (Some(name), Purpose::Play) => {
-            let handle = Handle::attach(signalled, (url, name), "streaming").await?;
-            let played = janus::play((target, url), handle, ours, fingerprint).await;
-            return played.map(|(negotiated, kept)| (negotiated, Some(kept)));
-        }
-        (None, Purpose::Play) => OfferBuilder::play(ours.clone(), fingerprint, seed),
-        (_, Purpose::Publish) => OfferBuilder::publish(ours.clone(), fingerprint, seed),
-    };
-    let h264 = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
-    let offer = builder
-        .audio([CodecParameters::new(Codec::Opus)])
-        .video([CodecParameters::new(Codec::H264).with_fmtp(h264)])
-        .build()
-        .map_err(ClientError::rtc)?;
-    if let Some(name) = janus::named_by(url) {
-        let handle = Handle::attach(signalled, (url, name), "videoroom").await?;
-        let published = janus::publish((target, url), handle, &offer).await;
-        return published.map(|(negotiated, kept)| (negotiated, Some(kept)));
-    }
-    let answer = signalling::post(&mut signalled, url, &offer.to_string()).await?;
-    let answer = Answer::parse(&answer).and_then(|answer| answer.accept(&offer));
-    Ok((answer.map_err(ClientError::rtc)?, None))
-}
-
-/// Where the media goes: a loopback address of the server's, or another of this machine's, or else
-/// the port that it names at the one that it was reached at.
-fn media_address(negotiated: &Negotiated, target: Target) -> Option<SocketAddr> {
-    let udp = negotiated.remote_candidates.iter();
-    let udp = udp.filter(|candidate| candidate.protocol == CandidateProtocol::Udp);
-    let mut addresses = udp.filter_map(|candidate| candidate.address());
-    let first = addresses.clone().next()?;
-    let local = addresses.clone().find(|address| address.ip().to_canonical().is_loopback());
-    let local = local.or_else(|| addresses.find(|address| is_ours(address.ip())));
-    Some(local.unwrap_or_else(|| target.with_port(first.port())))
-}
-
-/// Whether an address is one of this machine's: no other can be bound.
-fn is_ours(address: IpAddr) -> bool {
-    !address.is_unspecified() && !address.is_multicast() && UdpSocket::bind((address, 0)).is_ok()
-}
-
-/// Shows the server where we are, until it has seen us.
-async fn check(socket: &Socket, request: &[u8]) -> Result<(), ClientError> {
-    loop {
-        socket.send(request);
-        let mut is_answered = false;
-        let take = |datagram: &mut [u8]| is_answered |= ice::is_answer(datagram, request);
-        match timeout(ice::RETRY, socket.receive(take)).await {
-            Ok(Err(error)) if error.kind() != std::io::ErrorKind::ConnectionRefused => {
-                return Err(error.into());
-            }
-            Ok(Err(_)) => tokio::time::sleep(ice::RETRY).await,
-            _ if is_answered => return Ok(()),
-            _ => {}
-        }
+    pub(super) fn close(&mut self, out: &mut Outbox<'_>) {
+        out.push(&self.association.close());
     }
 }
 
 type Shaken = ((SessionKeys, SessionKeys), Box<dyn Association>);
 
-async fn shake(
-    socket: &Socket,
-    endpoint: &Endpoint,
-    negotiated: &Negotiated,
-    checked: impl Fn(&[u8]),
-) -> Result<Shaken, ClientError> {
-    let woken = Arc::new(Woken(Notify::new()));
-    let fingerprints = negotiated.remote_fingerprints.clone();
-    let mut handshake = endpoint
-        .0
-        .start(negotiated.role, fingerprints, Arc::clone(&woken).into())
-        .map_err(ClientError::rtc)?;
-    loop {
-        while let Some(event) = handshake.poll() {
-            match event {
-                HandshakeEvent::Transmit(datagram) => socket.send(&datagram),
-                HandshakeEvent::Failed(error) => return Err(ClientError::rtc(error)),
-                HandshakeEvent::Established(done) => {
-                    let material = &done.keying_material.0;
-                    let is_client = done.role == Role::Client;
-                    let keys = SessionKeys::from_exporter(done.srtp_profile, material, is_client);
-                    return Ok((keys.map_err(ClientError::rtc)?, done.association));
-                }
+/// A client without keys.
+struct Joining {
+    seat: Seat,
+    server: SocketAddr,
+    waiting: Waiting,
+}
+
+impl Joining {
+    fn send(&self, datagram: &[u8]) {
+        self.seat.send(self.server, |out| out.push(datagram));
+    }
+
+    /// Shows the server where we are, until it has seen us.
+    async fn check(&mut self, request: &[u8]) -> Result<(), ClientError> {
+        loop {
+            self.send(request);
+            let answered = async {
+                while !ice::is_answer(&self.waiting.next().await?.datagram, request) {}
+                Ok(())
+            };
+            if let Ok(answered) = timeout(ice::RETRY, answered).await {
+                return answered;
             }
         }
-        let take = |datagram: &mut [u8]| match classify(datagram) {
-            Kind::Dtls => handshake.receive(Bytes::copy_from_slice(datagram)),
-            Kind::Stun => checked(datagram),
-            _ => {}
-        };
-        tokio::select! {
-            received = socket.receive(take) => { received?; }
-            () = woken.0.notified() => {}
+    }
+
+    async fn shake(
+        &mut self,
+        endpoint: &DtlsEndpoint,
+        negotiated: &Negotiated,
+        ours: &Credentials,
+    ) -> Result<Shaken, ClientError> {
+        let woken = Arc::new(Woken(Notify::new()));
+        let fingerprints = negotiated.remote_fingerprints.clone();
+        let mut handshake = endpoint
+            .start(negotiated.role, fingerprints, Arc::clone(&woken).into())
+            .map_err(ClientError::rtc)?;
+        loop {
+            while let Some(event) = handshake.poll() {
+                match event {
+                    HandshakeEvent::Transmit(datagram) => self.send(&datagram),
+                    HandshakeEvent::Failed(error) => return Err(ClientError::rtc(error)),
+                    HandshakeEvent::Established(done) => {
+                        let material = &done.keying_material.0;
+                        let is_client = done.role == Role::Client;
+                        let keys =
+                            SessionKeys::from_exporter(done.srtp_profile, material, is_client);
+                        return Ok((keys.map_err(ClientError::rtc)?, done.association));
+                    }
+                }
+            }
+            tokio::select! {
+                received = self.waiting.next() => {
+                    let early = received?;
+                    match classify(&early.datagram) {
+                        Kind::Dtls => handshake.receive(Bytes::from(early.datagram)),
+                        // The server has its keys a little sooner than we have ours.
+                        Kind::Rtp | Kind::Rtcp => self.waiting.keep(early),
+                        // A server that isn't as passive as ours checks us too, before it says more.
+                        Kind::Stun => {
+                            let answer = ice::answer(&early.datagram, ours, self.server);
+                            answer.iter().for_each(|answer| self.send(answer));
+                        }
+                        Kind::Other => {}
+                    }
+                }
+                () = woken.0.notified() => {}
+            }
         }
     }
 }
