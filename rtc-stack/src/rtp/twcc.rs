@@ -7,8 +7,8 @@ use super::SequenceExtender;
 use crate::rtcp::{Symbol, Writer};
 use crate::{Limits, Ssrc};
 
-/// Most packets that one feedback packet speaks of, so that it fits into a datagram: two bytes for each at most, and
-/// two for each seven.
+/// Most packets that one feedback packet speaks of after a gap, so that it fits into a datagram: two bytes for each at
+/// most, and two for each seven.
 const MOST_STATUSES: usize = 400;
 /// Reported packets that are remembered, for the report of one that comes late begins with it.
 const REMEMBERED: usize = 256;
@@ -102,16 +102,17 @@ impl TwccRecorder {
     /// most 950 bytes.
     pub fn write(&mut self, sender: Ssrc, media: Ssrc, out: &mut BytesMut) -> bool {
         let skip = reported_len(self.next, self.first);
-        // Of a gap that one packet doesn't hold with what follows, the end is reported.
+        // A gap that it begins with is two bytes, however long.
         let gap = self.arrivals.iter().skip(skip).take_while(|arrival| arrival.is_none()).count();
-        let too_many = gap.saturating_add(1).saturating_sub(MOST_STATUSES);
+        let too_many = gap.saturating_sub(MOST_RUN);
         self.next = self.next.saturating_add(too_many as u64);
         let skip = skip.saturating_add(too_many);
+        let most = gap.min(MOST_RUN).saturating_add(MOST_STATUSES);
         self.symbols.clear();
         self.deltas.clear();
         let mut reference = None;
         let mut last = 0;
-        for arrival in self.arrivals.iter().skip(skip).take(MOST_STATUSES) {
+        for arrival in self.arrivals.iter().skip(skip).take(most) {
             let Some(time) = *arrival else {
                 self.symbols.push(Symbol::MISSING);
                 continue;
@@ -304,15 +305,15 @@ mod tests {
     }
 
     #[test]
-    fn long_gaps_are_split_or_left_out() {
+    fn long_gaps_are_reported_and_jumps_left_out() {
         let start = start();
         let mut recorder = recorder();
         recorder.receive(1, at(start, 0));
         recorder.receive(1002, at(start, 1));
         let all = reports(&mut recorder);
-        assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), [1, MOST_STATUSES]);
-        assert_eq!((all[0][0], all[1][MOST_STATUSES - 1]), (came(1, 0), came(1002, 1)));
-        assert_eq!(all[1][0], lost(603));
+        assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1001]);
+        assert_eq!((all[0][0], all[1][1000]), (came(1, 0), came(1002, 1)));
+        assert!((2..1002).all(|number| all[1][usize::from(number) - 2] == lost(number)));
         recorder.feedback = 0;
         recorder.receive(1002 + 20_000, at(start, 2));
         assert_eq!(reports(&mut recorder), [[came(21_002, 2)]]);
