@@ -191,3 +191,26 @@ fn pieces_of_nearly_one_length_leave_as_one_run() {
         assert_eq!(world.client(viewer).refused, 0);
     }
 }
+
+#[test]
+fn reports_come_with_the_first_media() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    world.stream(publisher, 30, 25);
+    // One that begins with a replay, and one that waits for a keyframe.
+    for (frames, gop) in [(0, 25), (40, 1_000)] {
+        world.stream(publisher, frames, gop);
+        let viewer = world.watch(stream, &abilities, Conditions::default());
+        world.stream(publisher, 10, 1_000);
+        let kinds = [MediaKind::Audio, MediaKind::Video];
+        let client = world.client(viewer);
+        let first = |kind| client.got(kind).packets.values().map(|p| p.arrival).min().unwrap();
+        let begun = kinds.map(first).into_iter().max().unwrap();
+        for kind in kinds {
+            let (at, info) = client.got(kind).reports.first().unwrap();
+            assert!(at.saturating_duration_since(begun) <= Duration::from_millis(41), "{kind}");
+            assert!(info.packets > 0);
+        }
+    }
+}

@@ -392,3 +392,73 @@ fn a_peer_by_tcp_is_answered_by_tcp() {
     let mut hello = [22; 50];
     assert_eq!(world.sfu.receive(world.now, flow, &mut hello, &mut out), Received::UnknownAddress);
 }
+
+#[test]
+fn one_who_says_goodbye_is_gone_if_nothing_more_comes() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 10, 25);
+    let (p, v) = (world.id(publisher), world.id(viewer));
+    let goodbye = |world: &mut World, client: usize| {
+        let now = world.now;
+        let own = world.client(client).own_ssrc;
+        world.client(client).send_rtcp(now, |writer| {
+            writer.receiver_report(own, &[]);
+            writer.goodbye(&[own], b"");
+        });
+    };
+    // A source may end while its peer stays.
+    goodbye(&mut world, viewer);
+    goodbye(&mut world, publisher);
+    world.stream(publisher, 125, 25);
+    assert_eq!(world.sfu.peers(), (2, 0));
+    for (client, id, left) in [(viewer, v, 1), (publisher, p, 0)] {
+        goodbye(&mut world, client);
+        world.run(Duration::from_millis(5));
+        world.client(client).is_silent = true;
+        world.run(Duration::from_secs(5));
+        assert_eq!(world.sfu.peers(), (left, 0));
+        let is_told = |event: &Event| matches!(event, Event::Closed { peer, reason: CloseReason::Left } if *peer == id);
+        assert!(world.events.iter().any(is_told));
+    }
+}
+
+#[test]
+fn one_who_nominates_two_paths_stays_on_one() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 10, 25);
+    let first = world.client(viewer).flow();
+    let second = moved(first, 5_555);
+    let nominate = |world: &mut World, flow| {
+        let client = world.client(viewer);
+        let mut request = client.binding_request(client.password(), true);
+        let now = world.now;
+        assert_eq!(world.sfu.receive(now, flow, &mut request, &mut world.out), Received::Handled);
+        world.flush();
+    };
+    // The newer one is what it wants; what it says of both from then on moves nothing.
+    nominate(&mut world, second);
+    world.client(viewer).address = second.destination.peer;
+    for _ in 0..20 {
+        nominate(&mut world, first);
+        world.stream(publisher, 5, 25);
+        nominate(&mut world, second);
+        world.stream(publisher, 5, 25);
+    }
+    let got = world.client(viewer).got(MediaKind::Video);
+    assert!(got.packets.len() > 600 && got.holes().is_empty());
+    // It goes quiet: the other is there.
+    world.client(viewer).is_silent = true;
+    world.run(Duration::from_secs(3));
+    nominate(&mut world, first);
+    world.client(viewer).address = first.destination.peer;
+    world.client(viewer).is_silent = false;
+    let before = world.client(viewer).got(MediaKind::Video).packets.len();
+    world.stream(publisher, 10, 25);
+    assert!(world.client(viewer).got(MediaKind::Video).packets.len() >= before + 30);
+}

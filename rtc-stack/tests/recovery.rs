@@ -9,6 +9,8 @@ use rtc_stack::{Codec, MediaKind};
 use support::{Abilities, Conditions, World};
 
 const DELAY: Duration = Duration::from_millis(50);
+/// What a viewer would see as standing still.
+const FREEZE: Duration = Duration::from_secs(1);
 
 /// The share of the packets lost on the way that came in the end.
 fn recovered(sent: usize, got: usize, lost: u64) -> f64 {
@@ -37,6 +39,7 @@ fn viewers_get_what_the_way_to_them_loses() {
             let lost = got.recovered.len() + got.holes().len();
             assert!(lost > 40, "{lost}");
             assert!(recovered(sent, got.packets.len(), lost as u64) > 0.99, "{codec} {rtx}");
+            assert!(got.longest_freeze() < FREEZE, "{codec} {rtx} {:?}", got.longest_freeze());
             let statistics = world.sfu.statistics(world.id(viewer)).unwrap();
             assert!(statistics.retransmitted_bytes > 0);
             assert!(statistics.rtt.unwrap() > Duration::from_millis(60));
@@ -65,7 +68,12 @@ fn the_server_gets_what_the_way_from_a_publisher_loses() {
     let holes = world.client(viewer).got(MediaKind::Video).holes().len() as f64;
     assert!(holes / (holes + video.retransmitted as f64) < 0.01, "{holes} of {video:?}");
     // What came late has its place in order.
-    assert!(world.client(viewer).got(MediaKind::Video).packets.len() > 1_500);
+    let got = world.client(viewer).got(MediaKind::Video);
+    assert!(got.packets.len() > 1_500);
+    assert!(got.longest_freeze() < FREEZE, "{:?}", got.longest_freeze());
+    // Its round trip is measured, though it gets no sender reports.
+    let rtt = statistics.rtt.unwrap();
+    assert!((Duration::from_millis(70)..Duration::from_millis(105)).contains(&rtt), "{rtt:?}");
 }
 
 #[test]
@@ -205,4 +213,64 @@ fn a_flood_of_requests_for_keyframes_is_one_every_half_second() {
     assert!((7..=9).contains(&wanted), "{wanted}");
     let asked = world.client(publisher).plis - before;
     assert!((7..=9).contains(&asked), "{asked}");
+}
+
+#[test]
+fn a_seventh_lost_both_ways_is_borne() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    // Its numbers begin anew soon.
+    for sending in &mut world.client(publisher).sending {
+        sending.index = 65_400;
+    }
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 2, 1_000_000);
+    let bad = Conditions::loss(0.15, DELAY);
+    for client in [publisher, viewer] {
+        world.client(client).up.conditions = bad;
+        world.client(client).down.conditions = bad;
+    }
+    world.stream(publisher, 500, 1_000_000);
+    let last = world.now;
+    let got = world.client(viewer).got(MediaKind::Video);
+    let newest = got.packets.values().map(|packet| packet.arrival).max().unwrap();
+    assert!(last - newest < Duration::from_millis(200));
+    // Of about 1,500 packets.
+    let holes = got.holes().len();
+    assert!(got.packets.len() > 1_450 && holes < 15, "{} {holes}", got.packets.len());
+    assert!(got.longest_freeze() < FREEZE, "{:?}", got.longest_freeze());
+}
+
+#[test]
+fn packets_that_are_overtaken_are_hardly_asked_for() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    for sending in &mut world.client(publisher).sending {
+        sending.index = 65_400;
+    }
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    world.stream(publisher, 25, 50);
+    // A frame of 8 packets and two of sound within 25 ms: up to ten are overtaken by what was sent later.
+    let jitter = Duration::from_millis(25);
+    let mixed = Conditions { delay: Duration::from_millis(20), jitter, ..Conditions::default() };
+    world.client(publisher).up.conditions = mixed;
+    world.stream(publisher, 25, 1);
+    let learnt = world.client(publisher).nacked;
+    world.stream(publisher, 250, 1);
+    let asked = world.client(publisher).nacked - learnt;
+    // Of 2,500, and nothing was lost.
+    assert!(asked < 25, "{asked}");
+    world.run(Duration::from_millis(100));
+    assert!(world.client(viewer).got(MediaKind::Video).holes().is_empty());
+    // Losses are found and made good all the same.
+    world.client(publisher).up.conditions = Conditions { loss: 0.05, ..mixed };
+    world.stream(publisher, 250, 1);
+    world.client(publisher).up.conditions = mixed;
+    world.stream(publisher, 5, 1);
+    world.run(Duration::from_millis(500));
+    let got = world.client(viewer).got(MediaKind::Video);
+    assert!(got.holes().is_empty(), "{:?}", got.holes());
+    assert!(got.longest_freeze() < Duration::from_millis(500), "{:?}", got.longest_freeze());
 }

@@ -1,7 +1,8 @@
-//! RTCP packets (RFC 3550, 6; RFC 4585; RFC 5104): a walk over what peers send, and a writer.
+//! RTCP packets (RFC 3550, 6; RFC 3611; RFC 4585; RFC 5104): a walk over what peers send, and a writer.
 //!
 //! A compound may begin with any packet and have just one (RFC 5506).
 
+mod extended;
 mod feedback;
 mod ntp;
 mod report;
@@ -10,6 +11,7 @@ mod transport;
 mod walk;
 mod writer;
 
+pub use extended::{ExtendedReports, LastReference};
 pub use feedback::{FullIntraRequests, Nack, Remb};
 pub use ntp::{NtpTime, TimestampClock};
 pub use report::{ReportBlock, ReportBlocks, SenderInfo};
@@ -26,6 +28,7 @@ const SOURCE_DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
 const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
+const EXTENDED_REPORTS: u8 = 207;
 
 /// The formats of feedback about transport.
 const NACK: u8 = 1;

@@ -36,6 +36,14 @@ pub struct ReportBlock {
     pub delay: u32,
 }
 
+/// The round trip by what the other side had last of ours, the middle of a time that is not 0, and for how long it had it.
+pub(super) fn round_trip_of(now: NtpTime, last: u32, delay: u32) -> Option<Duration> {
+    let units = now.middle().wrapping_sub(last).checked_sub(delay).filter(|_| last != 0)?;
+    // More than nine hours are a negative number.
+    let units = u64::from(units).checked_mul(1_000_000).filter(|_| units < 1 << 31)?;
+    Some(Duration::from_micros(units >> 16))
+}
+
 impl ReportBlock {
     pub(super) const LEN: usize = 24;
 
@@ -43,14 +51,7 @@ impl ReportBlock {
     /// or names times that can't be.
     #[must_use]
     pub fn round_trip(&self, now: NtpTime) -> Option<Duration> {
-        if self.last_sender_report == 0 {
-            return None;
-        }
-        let there_and_back = now.middle().wrapping_sub(self.last_sender_report);
-        let units = there_and_back.checked_sub(self.delay)?;
-        // More than nine hours are a negative number.
-        let units = u64::from(units).checked_mul(1_000_000).filter(|_| units < 1 << 31)?;
-        Some(Duration::from_micros(units >> 16))
+        round_trip_of(now, self.last_sender_report, self.delay)
     }
 
     pub(super) fn decode(bytes: &[u8; Self::LEN]) -> Option<Self> {

@@ -1,8 +1,8 @@
 use super::{
-    APPLICATION, FULL_INTRA, FullIntraRequests, GOODBYE, Goodbye, NACK, Nack, NtpTime,
-    PAYLOAD_FEEDBACK, PICTURE_LOSS, RECEIVER_REPORT, REMB, Remb, ReportBlocks, RtcpError,
-    SENDER_REPORT, SOURCE_DESCRIPTION, SenderInfo, SourceDescription, TRANSPORT_FEEDBACK,
-    TRANSPORT_WIDE, TransportFeedback,
+    APPLICATION, EXTENDED_REPORTS, ExtendedReports, FULL_INTRA, FullIntraRequests, GOODBYE,
+    Goodbye, NACK, Nack, NtpTime, PAYLOAD_FEEDBACK, PICTURE_LOSS, RECEIVER_REPORT, REMB, Remb,
+    ReportBlocks, RtcpError, SENDER_REPORT, SOURCE_DESCRIPTION, SenderInfo, SourceDescription,
+    TRANSPORT_FEEDBACK, TRANSPORT_WIDE, TransportFeedback,
 };
 use crate::Ssrc;
 use crate::bytes_at::{array, u8_at, u16_at, u32_at};
@@ -46,6 +46,8 @@ pub enum Packet<'a> {
     FullIntraRequests(FullIntraRequests<'a>),
     /// The bitrate that a receiver can take (draft-alvestrand-rmcat-remb-03).
     Remb(Remb<'a>),
+    /// Reports of times of those who send nothing, and of other things (RFC 3611).
+    ExtendedReports(ExtendedReports<'a>),
     /// Anything else.
     Other {
         /// The type.
@@ -141,6 +143,9 @@ impl<'a> Packet<'a> {
                 let bits = u32_at(body, 12)? & 0x00ff_ffff;
                 Self::Remb(Remb { sender: ssrc?, bits, sources })
             }
+            (EXTENDED_REPORTS, _) => {
+                Self::ExtendedReports(ExtendedReports { sender: ssrc?, blocks: body.get(4..)? })
+            }
             _ => Self::Other { packet_type, count, body },
         })
     }
@@ -168,6 +173,8 @@ mod tests {
             Packet::TransportFeedback(feedback) => feedback.statuses().count(),
             Packet::FullIntraRequests(requests) => requests.iter().count(),
             Packet::Remb(remb) => remb.sources().count(),
+            Packet::ExtendedReports(reports) => usize::from(reports.reference_time().is_some())
+                .saturating_add(reports.last_references().count()),
             _ => 0,
         }
     }
@@ -178,7 +185,7 @@ mod tests {
             &[0x81, 201, 0, 1, 0, 0, 0, 7][..], // announces a block
             &[0x80, 204, 0, 2, 0, 0, 0, 7, b'n', b'a', b'm', b'e'],
             &[0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2],
-            &[0x80, 207, 0, 0],
+            &[0x80, 209, 0, 0],
         ]
         .concat();
         assert_eq!(
@@ -187,7 +194,7 @@ mod tests {
                 Err(RtcpError::Cut { packet_type: 201, length: 4 }),
                 Ok(Packet::Other { packet_type: 204, count: 0, body: b"\0\0\0\x07name" }),
                 Ok(Packet::PictureLoss { sender: Ssrc(1), media: Ssrc(2) }),
-                Ok(Packet::Other { packet_type: 207, count: 0, body: &[] }),
+                Ok(Packet::Other { packet_type: 209, count: 0, body: &[] }),
             ]
         );
     }

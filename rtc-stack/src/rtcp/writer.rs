@@ -1,10 +1,11 @@
 use bytes::{BufMut, BytesMut};
 
+use super::extended::{LastReference, last_reference, reference_time};
 use super::feedback::{nack_pair, remb_bits};
 use super::{
-    APPLICATION, FULL_INTRA, GOODBYE, NACK, PAYLOAD_FEEDBACK, PICTURE_LOSS, RECEIVER_REPORT, REMB,
-    ReportBlock, SENDER_REPORT, SOURCE_DESCRIPTION, SenderInfo, SourceItem, TRANSPORT_FEEDBACK,
-    TRANSPORT_WIDE,
+    APPLICATION, EXTENDED_REPORTS, FULL_INTRA, GOODBYE, NACK, NtpTime, PAYLOAD_FEEDBACK,
+    PICTURE_LOSS, RECEIVER_REPORT, REMB, ReportBlock, SENDER_REPORT, SOURCE_DESCRIPTION,
+    SenderInfo, SourceItem, TRANSPORT_FEEDBACK, TRANSPORT_WIDE,
 };
 use crate::Ssrc;
 use crate::bytes_at::put;
@@ -76,6 +77,22 @@ impl<'a> Writer<'a> {
                 out.put_u8(reason.len() as u8);
                 out.put_slice(reason);
             }
+        });
+    }
+
+    /// The receiver's clock, so that who sends to it can tell when that came (RFC 3611, 4.4).
+    pub fn reference_time(&mut self, ssrc: Ssrc, time: NtpTime) {
+        self.packet(EXTENDED_REPORTS, 0, |out| {
+            out.put_u32(ssrc.0);
+            out.put_slice(&reference_time(time));
+        });
+    }
+
+    /// When a sender last had the clock of a receiver (RFC 3611, 4.5).
+    pub fn last_reference(&mut self, ssrc: Ssrc, last: &LastReference) {
+        self.packet(EXTENDED_REPORTS, 0, |out| {
+            out.put_u32(ssrc.0);
+            last_reference(last).iter().for_each(|word| out.put_slice(word));
         });
     }
 

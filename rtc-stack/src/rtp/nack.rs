@@ -3,6 +3,11 @@ use std::time::{Duration, Instant};
 
 use crate::Limits;
 
+/// A packet that others have overtaken is waited for as long at least before it is asked for, and at most, however much
+/// reordering has been seen.
+const LEAST_PATIENCE: Duration = Duration::from_millis(10);
+const MOST_PATIENCE: Duration = Duration::from_millis(60);
+
 /// The packets of a track that a receiver waits for, and when to ask for them again.
 ///
 /// The extended sequence numbers come from [`Opened::index`](crate::srtp::Opened::index) or a
@@ -16,6 +21,8 @@ pub struct NackList {
     limit: usize,
     tries: u8,
     age: Duration,
+    /// How long a packet may be late without being lost.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -53,10 +60,11 @@ impl NackList {
             limit: limits.missing_packets,
             tries: limits.nack_tries,
             age: limits.nack_age,
+            patience: LEAST_PATIENCE,
         }
     }
 
-    /// Notes a packet.
+    /// Notes a packet that came by itself. One that was overtaken shows how much reordering is to be expected.
     pub fn receive(&mut self, sequence: u64, now: Instant) -> Arrived {
         let Some(newest) = self.newest else {
             self.newest = Some(sequence);
@@ -64,10 +72,11 @@ impl NackList {
         };
         if sequence <= newest {
             let place = self.missing.binary_search_by_key(&sequence, |missing| missing.sequence);
-            return match place.ok().and_then(|at| self.missing.remove(at)) {
-                Some(_) => Arrived::Recovered,
-                None => Arrived::Late,
+            let Some(missing) = place.ok().and_then(|at| self.missing.remove(at)) else {
+                return Arrived::Late;
             };
+            self.learn(&missing, now);
+            return Arrived::Recovered;
         }
         self.newest = Some(sequence);
         let gap = sequence.saturating_sub(newest).saturating_sub(1);
@@ -86,8 +95,27 @@ impl NackList {
         Arrived::AfterGap(gap)
     }
 
-    /// Appends the sequence numbers to ask for now: those that were never asked for, and those of which a round trip
-    /// brought no answer. Gives up what was asked for often enough, or waited for long enough.
+    /// Notes a packet that came by a retransmission (RFC 4588). Whether it was waited for.
+    pub fn recover(&mut self, sequence: u64) -> bool {
+        let place = self.missing.binary_search_by_key(&sequence, |missing| missing.sequence);
+        let is_awaited = place.ok().and_then(|at| self.missing.remove(at)).is_some();
+        if is_awaited {
+            // What was lost was not late.
+            self.patience = self.patience.mul_f32(0.95).max(LEAST_PATIENCE);
+        }
+        is_awaited
+    }
+
+    /// Takes how late a packet came, unless that was the answer to being asked for.
+    fn learn(&mut self, missing: &Missing, now: Instant) {
+        if missing.asked.is_none_or(|asked| !elapsed(now, asked, LEAST_PATIENCE)) {
+            let late = now.saturating_duration_since(missing.since);
+            self.patience = self.patience.max(late.mul_f32(1.5).min(MOST_PATIENCE));
+        }
+    }
+
+    /// Appends the sequence numbers to ask for now: those that are later than reordering makes packets (10 ms, and up to
+    /// 60 ms as that is seen), and those of which a round trip brought no answer. Gives up what was asked for often enough, or waited for long enough.
     pub fn poll(&mut self, now: Instant, round_trip: Duration, due: &mut Vec<u16>) {
         let (tries, age) = (self.tries, self.age);
         let before = self.missing.len();
@@ -99,7 +127,11 @@ impl NackList {
         let given_up = before.saturating_sub(self.missing.len()) as u64;
         self.given_up = self.given_up.saturating_add(given_up);
         for missing in &mut self.missing {
-            if missing.asked.is_none_or(|asked| elapsed(now, asked, round_trip)) {
+            let is_due = match missing.asked {
+                None => elapsed(now, missing.since, self.patience),
+                Some(asked) => elapsed(now, asked, round_trip),
+            };
+            if is_due {
                 missing.asked = Some(now);
                 missing.tries = missing.tries.saturating_add(1);
                 due.push(missing.sequence as u16);
@@ -111,7 +143,7 @@ impl NackList {
     #[must_use]
     pub fn poll_timeout(&self, round_trip: Duration) -> Option<Instant> {
         let due = |missing: &Missing| match missing.asked {
-            None => Some(missing.since),
+            None => missing.since.checked_add(self.patience),
             Some(asked) => asked.checked_add(round_trip),
         };
         self.missing.iter().filter_map(due).min()
@@ -187,7 +219,9 @@ mod tests {
         assert_eq!(list.receive(65_535, now), Arrived::InOrder);
         assert_eq!(list.poll_timeout(RTT), None);
         assert_eq!(list.receive(65_539, now), Arrived::AfterGap(3));
-        assert_eq!(list.poll_timeout(RTT), Some(now));
+        assert!(due(&mut list, now).is_empty());
+        assert_eq!(list.poll_timeout(RTT), Some(now + LEAST_PATIENCE));
+        let now = now + LEAST_PATIENCE;
         assert_eq!(due(&mut list, now), [0, 1, 2]);
         assert_eq!(list.poll_timeout(RTT), Some(now + RTT));
         assert!(due(&mut list, now + RTT / 2).is_empty());
@@ -205,6 +239,7 @@ mod tests {
         let mut list = list();
         list.receive(1, now);
         list.receive(3, now);
+        let now = now + LEAST_PATIENCE;
         for turn in 0..3 {
             assert_eq!(due(&mut list, now + RTT * turn), [2]);
         }
@@ -222,6 +257,35 @@ mod tests {
         list.receive(3, now);
         assert!(due(&mut list, now + Duration::from_millis(400)).is_empty());
         assert_eq!(list.given_up(), 1);
+    }
+
+    #[test]
+    fn what_is_overtaken_is_no_loss() {
+        let (now, milli) = (start(), Duration::from_millis(1));
+        let mut list = list();
+        list.receive(0, now);
+        // One that comes 9 ms late is not asked for.
+        list.receive(2, now);
+        assert!(due(&mut list, now + 9 * milli).is_empty());
+        assert_eq!(list.receive(1, now + 9 * milli), Arrived::Recovered);
+        // What is seen of reordering is expected of it: 13.5 ms, then 19.5 ms, and never more than 60 ms.
+        list.receive(4, now);
+        assert!(due(&mut list, now + 13 * milli).is_empty());
+        list.receive(3, now + 13 * milli);
+        list.receive(6, now);
+        assert!(due(&mut list, now + 19 * milli).is_empty());
+        list.receive(5, now + 900 * milli);
+        list.receive(8, now);
+        assert!(due(&mut list, now + 59 * milli).is_empty());
+        assert_eq!(due(&mut list, now + 60 * milli), [7]);
+        // Losses make it less patient again; the answer to a request is not late.
+        for number in 0..40 {
+            let sequence = 10 + 2 * number;
+            list.receive(sequence, now);
+            assert!(list.recover(sequence - 1));
+        }
+        list.receive(100, now);
+        assert!(!list.recover(50) && list.patience == LEAST_PATIENCE);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use super::published::PublishedTrack;
 use super::publisher::Publisher;
 use super::{Event, PeerId, RoleState, SenderClock, Sfu, SfuConfig, SfuError, Track, seat_mut};
-use crate::rtcp::{Packet, Packets, ReportBlock, Writer};
+use crate::rtcp::{NtpTime, Packet, Packets, ReportBlock, Writer};
 use crate::session::{Flow, Outgoing};
 use crate::srtp::Outbound;
 use crate::{Codec, CodecParameters, MediaKind};
@@ -16,6 +16,10 @@ use crate::{Codec, CodecParameters, MediaKind};
 const REPORTS: Duration = Duration::from_millis(900);
 /// The shortest time between two reports of arrivals.
 const LEAST_INTERVAL: Duration = Duration::from_millis(50);
+/// How long the answer to a request for packets is waited for, at least.
+const LEAST_ROUND_TRIP: Duration = Duration::from_millis(50);
+/// The longest round trip that is believed: a report that lies must not stop retransmissions.
+const LONGEST_RTT: Duration = Duration::from_secs(2);
 /// Bytes of a compound after which another datagram is begun.
 const COMPOUND: usize = 800;
 
@@ -56,10 +60,24 @@ impl Sfu {
 
     /// Takes a compound of RTCP packets of a publisher.
     pub(super) fn receive_publisher_rtcp(&mut self, now: Instant, id: PeerId, compound: &[u8]) {
+        let ntp = NtpTime::from_unix(self.config.wall_clock.since_1970(now));
         for packet in Packets::new(compound).flatten() {
-            let Packet::SenderReport { ssrc, info, .. } = packet else { continue };
             let Some(peer) = self.peers.get_mut(id) else { return };
             let RoleState::Publisher(publisher) = &mut peer.role else { return };
+            let (ssrc, info) = match packet {
+                Packet::SenderReport { ssrc, info, .. } => (ssrc, info),
+                Packet::ExtendedReports(reports) => {
+                    let ours = reports.last_references().find(|last| last.ssrc == publisher.ssrc);
+                    let measured = ours.and_then(|last| last.round_trip(ntp));
+                    publisher.rtt = smoothed(publisher.rtt, measured);
+                    continue;
+                }
+                Packet::Goodbye(_) => {
+                    peer.session.hint(now);
+                    continue;
+                }
+                _ => continue,
+            };
             let Some(number) = publisher.track_of(ssrc) else { continue };
             let Some(track) = publisher.tracks.get_mut(number) else { continue };
             if let Some(statistics) = &mut track.statistics {
@@ -123,6 +141,14 @@ impl Sfu {
     }
 }
 
+/// A round-trip time with another measurement, as RFC 6298, 2.3 smooths it.
+pub(super) fn smoothed(before: Option<Duration>, measured: Option<Duration>) -> Option<Duration> {
+    let Some(measured) = measured.filter(|rtt| *rtt <= LONGEST_RTT) else { return before };
+    Some(before.map_or(measured, |before| {
+        before.saturating_mul(7).saturating_add(measured).mul_f32(0.125)
+    }))
+}
+
 /// RTCP packets on their way into one datagram, or several where they are many.
 pub(super) struct Compound<'a> {
     pub(super) scratch: &'a mut BytesMut,
@@ -153,6 +179,9 @@ impl Compound<'_> {
 impl Publisher {
     fn write_requests(&mut self, now: Instant, config: &SfuConfig, compound: &mut Compound<'_>) {
         let (sender, is_reduced) = (self.ssrc, self.is_reduced);
+        // An answer takes a little longer than the path alone.
+        let measured = self.rtt.map(|rtt| rtt.mul_f32(1.25).max(LEAST_ROUND_TRIP));
+        let round_trip = measured.unwrap_or(config.initial_rtt);
         for number in 0..self.tracks.len() {
             let feedback = self.tracks.get(number).and_then(|track| self.codec(track));
             let Some(feedback) = feedback.map(|codec| codec.feedback) else { continue };
@@ -160,7 +189,7 @@ impl Publisher {
             let Some(media) = track.ssrc else { continue };
             let mut due = std::mem::take(&mut self.due);
             let asks = config.nack && feedback.nack;
-            track.poll_missing(now, config.initial_rtt, asks, &mut due);
+            track.poll_missing(now, round_trip, asks, &mut due);
             let wants_keyframe = track.takes_keyframe_request(now, config.keyframe_interval);
             let wants_keyframe = wants_keyframe && (feedback.pli || feedback.fir);
             if !due.is_empty() || wants_keyframe {
@@ -186,6 +215,7 @@ impl Publisher {
         let mut writer = compound.writer();
         writer.receiver_report(self.ssrc, &blocks);
         writer.cname(self.ssrc, config.cname.as_bytes());
+        writer.reference_time(self.ssrc, NtpTime::from_unix(config.wall_clock.since_1970(now)));
         if let Some(bitrate) = config.max_bitrate.filter(|_| self.twcc.is_none())
             && self.takes_remb()
         {

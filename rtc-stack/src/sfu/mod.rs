@@ -85,12 +85,15 @@ pub struct Sfu {
     catching_up: Vec<(StreamId, PeerId)>,
     /// Viewers that are being sent more than media, to see whether their path carries it.
     probing: Vec<(StreamId, PeerId)>,
+    /// Viewers that have not had a report, and since when.
+    newcomers: Vec<(PeerId, Instant)>,
     /// Tracks of which a keyframe is wanted a little later.
     keyframes_wanted: Vec<(StreamId, u8)>,
     slots: Slots,
     publishers_due: Option<Instant>,
     catch_up_due: Option<Instant>,
     probes_due: Option<Instant>,
+    newcomers_due: Option<Instant>,
     events: VecDeque<Event>,
     dropped_events: u64,
     /// What a batch comes to, and RTCP in the making: kept so that neither is allocated each time.
@@ -191,11 +194,13 @@ impl Sfu {
             publishers: Vec::new(),
             catching_up: Vec::new(),
             probing: Vec::new(),
+            newcomers: Vec::new(),
             keyframes_wanted: Vec::new(),
             slots: Slots::new(),
             publishers_due: None,
             catch_up_due: None,
             probes_due: None,
+            newcomers_due: None,
             events: VecDeque::new(),
             dropped_events: 0,
             batch: Vec::new(),

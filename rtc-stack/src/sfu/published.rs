@@ -109,15 +109,10 @@ impl PublishedTrack {
     }
 
     /// Counts a packet that came by a retransmission. False if it was there.
-    pub(super) fn note_retransmission(
-        &mut self,
-        now: Instant,
-        sequence: u64,
-        bytes: usize,
-    ) -> bool {
+    pub(super) fn note_retransmission(&mut self, sequence: u64, bytes: usize) -> bool {
         let is_new = self.seen.note(sequence);
         if is_new {
-            self.nacks.receive(sequence, now);
+            self.nacks.recover(sequence);
             self.retransmitted = self.retransmitted.saturating_add(1);
             self.packets = self.packets.saturating_add(1);
             self.bytes = self.bytes.saturating_add(bytes as u64);

@@ -1,6 +1,6 @@
 //! A publisher: which of its sources is which of its tracks.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ingest::normalise;
 use super::published::PublishedTrack;
@@ -33,6 +33,8 @@ pub(super) struct Publisher {
     pub(super) is_reduced: bool,
     /// What of it goes nowhere.
     pub(super) dropped: Option<PayloadType>,
+    /// The round-trip time, if it answers our reports of time (RFC 3611).
+    pub(super) rtt: Option<Duration>,
     /// Packet numbers on their way into a request, kept for its memory.
     pub(super) due: Vec<u16>,
 }
@@ -80,6 +82,7 @@ impl Publisher {
             report_due: None,
             is_reduced: sections.iter().all(|section| section.rtcp_rsize),
             dropped: None,
+            rtt: None,
             due: Vec::new(),
         };
         for (index, agreed) in sections.into_iter().enumerate() {
@@ -206,7 +209,7 @@ impl Publisher {
         let (Some(ssrc), Some(sequence)) = (track.ssrc, track.extend(original)) else {
             return Some(nothing);
         };
-        if !track.note_retransmission(now, sequence, payload.len()) {
+        if !track.note_retransmission(sequence, payload.len()) {
             return Some(nothing);
         }
         if self.dropped == Some(codec.payload_type) {

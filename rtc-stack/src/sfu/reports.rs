@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::feedback::Compound;
+use super::feedback::{Compound, smoothed};
 use super::output::{Gate, Output};
 use super::seat::Seat;
 use super::seating::viewer_mut;
+use super::slots::PERIOD;
 use super::stream::Stream;
 use super::viewer::{Place, Viewer};
 use super::{PeerId, Sfu};
@@ -13,8 +14,8 @@ use crate::Ssrc;
 use crate::rtcp::{NtpTime, Packet, Packets, ReportBlock, SenderInfo};
 use crate::session::Outgoing;
 
-/// The longest round trip that is believed: a report that lies must not stop retransmissions.
-const LONGEST_RTT: Duration = Duration::from_secs(2);
+/// How often it is looked whether what a viewer gets has begun.
+const NEWCOMERS: Duration = Duration::from_millis(20);
 
 impl Sfu {
     /// Takes a compound of RTCP packets of a viewer.
@@ -45,6 +46,11 @@ impl Sfu {
                 }
                 Packet::Remb(remb) => self.note_told_bitrate(now, id, remb.bitrate()),
                 Packet::TransportFeedback(feedback) => self.note_arrivals(now, id, &feedback),
+                Packet::Goodbye(_) => {
+                    if let Some(peer) = self.peers.get_mut(id) {
+                        peer.session.hint(now);
+                    }
+                }
                 _ => {}
             }
         }
@@ -58,13 +64,7 @@ impl Sfu {
             report.fraction_lost = block.fraction_lost;
             report.jitter = block.jitter;
         }
-        if let Some(rtt) = block.round_trip(now).filter(|rtt| *rtt <= LONGEST_RTT) {
-            // As RFC 6298, 2.3 smooths it.
-            viewer.rtt = Some(match viewer.rtt {
-                Some(before) => (before.saturating_mul(7).saturating_add(rtt)).mul_f32(0.125),
-                None => rtt,
-            });
-        }
+        viewer.rtt = smoothed(viewer.rtt, block.round_trip(now));
     }
 
     fn send_again(
@@ -106,14 +106,43 @@ impl Sfu {
 
     /// Sends a viewer the reports of what it gets (RFC 3550, 6.4.1), and counts anew what it may be sent again.
     pub(super) fn report_to_viewer(&mut self, now: Instant, id: PeerId, out: &mut Outgoing) {
+        let sent = self.viewer_and_seat(id).map_or(0, |(_, seat)| {
+            seat.outputs.iter().flatten().map(|output| output.bytes).fold(0, u64::saturating_add)
+        });
+        let Some(viewer) = viewer_mut(&mut self.peers, id) else { return };
+        viewer.retransmission.refill(&self.limits, sent);
+        self.send_reports(now, id, out);
+    }
+
+    /// Sends viewers that have joined their first reports as soon as all that they get has begun: until then they cannot
+    /// know which sound belongs to which picture.
+    pub(super) fn report_to_newcomers(&mut self, now: Instant, out: &mut Outgoing) {
+        if self.newcomers_due.is_none_or(|due| due > now) {
+            return;
+        }
+        let mut newcomers = std::mem::take(&mut self.newcomers);
+        newcomers.retain(|(id, since)| {
+            let Some((_, seat)) = self.viewer_and_seat(*id) else { return false };
+            let mut bound = seat.outputs.iter().flatten().filter(|output| output.track.is_some());
+            let has_begun = seat.outputs.iter().flatten().any(|output| output.track.is_some())
+                && bound.all(Output::is_under_way);
+            if has_begun {
+                self.send_reports(now, *id, out);
+            }
+            // Later ones come by themselves.
+            !has_begun && now.saturating_duration_since(*since) < PERIOD
+        });
+        self.newcomers_due = if newcomers.is_empty() { None } else { now.checked_add(NEWCOMERS) };
+        self.newcomers = newcomers;
+    }
+
+    fn send_reports(&mut self, now: Instant, id: PeerId, out: &mut Outgoing) {
         let wall = self.config.wall_clock.since_1970(now);
         let time = NtpTime::from_unix(wall);
         let Some(viewer) = viewer_mut(&mut self.peers, id) else { return };
         let (Place::Seated(index), Some(stream)) = (&viewer.place, viewer.stream) else { return };
         let Some(Stream { seats, tracks, .. }) = self.streams.get_mut(stream) else { return };
         let Some(seat) = seats.get_mut(*index) else { return };
-        let sent = seat.outputs.iter().flatten().map(|output| output.bytes);
-        viewer.retransmission.refill(&self.limits, sent.fold(0, u64::saturating_add));
         let Seat { flow, srtp, outputs, .. } = seat;
         let mut compound = Compound { scratch: &mut self.scratch, outbound: srtp, flow, out };
         for output in outputs.iter().flatten().filter(|output| output.is_under_way()) {

@@ -95,6 +95,8 @@ impl Sfu {
         state.stream = Some(stream);
         self.bind_seat(now, stream, index, u32::MAX);
         self.catch_up_seat(now, stream, index, out);
+        self.newcomers.push((viewer, now));
+        self.newcomers_due.get_or_insert(now);
     }
 
     /// Binds a seat's outputs to the tracks that the stream has: those that carry none, or one that has changed.

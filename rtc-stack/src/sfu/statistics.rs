@@ -11,7 +11,8 @@ use crate::{MediaKind, Rid, Ssrc};
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct PeerStatistics {
-    /// The round-trip time, once a report has told it.
+    /// The round-trip time, once a report has told it: a viewer's by its receiver reports, a publisher's if it answers
+    /// reference times (RFC 3611, 4.5), which browsers do.
     pub rtt: Option<Duration>,
     /// The bit rate in bits per second that the path to a viewer is taken to carry: by its transport-wide reports where
     /// its stream has simulcast layers, and else what it says itself (REMB). `None` while nothing is known.
@@ -71,7 +72,8 @@ impl Sfu {
             RoleState::Publisher(publisher) => {
                 let tracks = publisher.tracks.iter().zip(0u8..);
                 let tracks = tracks.filter_map(|(track, number)| track.statistics(number));
-                PeerStatistics { tracks: tracks.collect(), ..PeerStatistics::default() }
+                let tracks = tracks.collect();
+                PeerStatistics { rtt: publisher.rtt, tracks, ..PeerStatistics::default() }
             }
             RoleState::Viewer(viewer) => {
                 let stream = viewer.stream.and_then(|stream| self.streams.get(stream));

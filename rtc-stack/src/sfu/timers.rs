@@ -18,8 +18,9 @@ impl Sfu {
             let track = self.streams.get(*stream)?.tracks.get(usize::from(*track))?;
             track.keyframe_due(self.config.keyframe_interval)
         });
-        let others = [self.slots.due(), self.publishers_due, self.catch_up_due, self.probes_due];
-        others.into_iter().flatten().chain(keyframes).min()
+        let begun = [self.catch_up_due, self.probes_due, self.newcomers_due];
+        let others = [self.slots.due(), self.publishers_due].into_iter().chain(begun);
+        others.flatten().chain(keyframes).min()
     }
 
     /// Does what is due at `now`: reports, requests for lost packets, the rest of replays, and closing peers that are
@@ -27,6 +28,7 @@ impl Sfu {
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Outgoing) {
         self.catch_up(now, out);
         self.send_probes(now, out);
+        self.report_to_newcomers(now, out);
         self.ask_for_keyframes(now);
         if self.publishers_due.is_some_and(|due| due <= now) {
             self.publishers_due = if self.publishers.is_empty() {

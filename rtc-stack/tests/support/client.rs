@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use rtc_stack::arena::Destination;
-use rtc_stack::rtcp::{NtpTime, Packet, Packets, ReportBlock, SenderInfo, Writer};
+use rtc_stack::rtcp::{LastReference, NtpTime, Packet, Packets, ReportBlock, SenderInfo, Writer};
 use rtc_stack::rtp::{
     Fields, Header, ReceiveStatistics, SequenceExtender, TransportSequence, TwccRecorder,
 };
@@ -82,6 +82,18 @@ impl Incoming {
         (*first..=*last).filter(|number| !self.packets.contains_key(number)).collect()
     }
 
+    /// The longest time for which nothing could be played, as each packet waits for those before it.
+    pub fn longest_freeze(&self) -> Duration {
+        let mut packets = self.packets.values();
+        let Some(first) = packets.next() else { return Duration::MAX };
+        let (mut playable, mut longest) = (first.arrival, Duration::ZERO);
+        for packet in packets {
+            longest = longest.max(packet.arrival.saturating_duration_since(playable));
+            playable = playable.max(packet.arrival);
+        }
+        longest
+    }
+
     pub fn payloads(&self) -> Vec<Digest> {
         self.packets.values().map(|got| digest(&got.payload)).collect()
     }
@@ -126,6 +138,8 @@ pub struct Client {
     next_arrivals: Instant,
     /// As a publisher.
     pub sending: Vec<Sending>,
+    /// The latest reference time of the server: its source, its middle, and when it came.
+    reference: Option<(Ssrc, u32, Instant)>,
     transport_sequence: u16,
     pub transport_reported: u64,
     pub transport_lost: u64,
@@ -174,6 +188,7 @@ impl Client {
             arrivals: TwccRecorder::new(&Limits::default()),
             next_arrivals: now,
             sending: Vec::new(),
+            reference: None,
             transport_sequence: 0,
             transport_reported: 0,
             transport_lost: 0,
@@ -344,6 +359,14 @@ impl Client {
                 (sending.ssrc, SenderInfo { time, timestamp: sending.timestamp, packets, octets })
             })
             .collect();
+        if let Some((ssrc, last, at)) = self.reference {
+            let delay = ((now - at).as_micros() * 65_536 / 1_000_000) as u32;
+            let own = self.own_ssrc;
+            self.send_rtcp(now, |writer| {
+                writer.receiver_report(own, &[]);
+                writer.last_reference(own, &LastReference { ssrc, last, delay });
+            });
+        }
         for (ssrc, info) in infos {
             self.send_rtcp(now, |writer| {
                 writer.sender_report(ssrc, &info, &[]);
@@ -469,6 +492,10 @@ impl Client {
                     }
                 }
                 Packet::Goodbye(_) => self.goodbyes += 1,
+                Packet::ExtendedReports(reports) => {
+                    let time = reports.reference_time().map(|time| time.middle());
+                    self.reference = time.map(|middle| (reports.sender, middle, now));
+                }
                 _ => {}
             }
         }
