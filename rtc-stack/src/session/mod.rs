@@ -12,6 +12,10 @@ use crate::stun::{Answer, IceLite, Outcome, StunError};
 /// (RFC 7675 lets 5 s pass between two checks).
 const STALE: Duration = Duration::from_secs(6);
 
+/// After this silence, it may be replaced by one that the peer nominated before. Some nominate several again and again,
+/// between which media must not hop.
+const QUIET: Duration = Duration::from_secs(3);
+
 /// The addresses of a peer and when it was last heard.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -30,6 +34,8 @@ pub(crate) struct Session {
 struct Known {
     flow: Flow,
     heard: Instant,
+    /// The peer has nominated it.
+    is_nominated: bool,
 }
 
 /// What an authentic binding request brought about.
@@ -61,6 +67,7 @@ impl Session {
     pub(crate) fn restart(&mut self, ice: IceLite) {
         self.ice = ice;
         self.is_nominated = false;
+        self.known.iter_mut().for_each(|known| known.is_nominated = false);
     }
 
     pub(crate) fn ufrag(&self) -> &str {
@@ -95,11 +102,16 @@ impl Session {
         }
         let is_added = !self.known.iter().any(|known| known.flow == flow);
         let forgotten = if is_added { self.add(now, flow, most) } else { None };
-        let has_moved = self.selected != Some(flow) && self.may_move(now, &answer);
+        let has_moved = self.selected != Some(flow) && self.may_move(now, &flow, &answer);
         if has_moved {
             self.selected = Some(flow);
         }
         self.is_nominated |= answer.is_nominated;
+        if answer.is_nominated
+            && let Some(known) = self.known.iter_mut().find(|known| known.flow == flow)
+        {
+            known.is_nominated = true;
+        }
         self.heard(now, &flow);
         Ok(Checked { answer, is_first, has_moved, forgotten })
     }
@@ -107,22 +119,30 @@ impl Session {
     /// Sends the peer to a path that was found otherwise than by its requests, and forgets the others: these are the
     /// answer.
     pub(crate) fn place(&mut self, now: Instant, flow: Flow) -> Vec<Flow> {
-        let before = std::mem::replace(&mut self.known, vec![Known { flow, heard: now }]);
+        let before = std::mem::replace(
+            &mut self.known,
+            vec![Known { flow, heard: now, is_nominated: true }],
+        );
         self.selected = Some(flow);
         self.is_nominated = true;
         self.heard(now, &flow);
         before.into_iter().map(|known| known.flow).filter(|known| *known != flow).collect()
     }
 
-    fn may_move(&self, now: Instant, answer: &Answer) -> bool {
+    /// What is nominated for the first time is what the peer wants now (RFC 8445, 8.1.1); what it nominates again is so
+    /// when the one that is sent to has gone quiet.
+    fn may_move(&self, now: Instant, flow: &Flow, answer: &Answer) -> bool {
         let Some(selected) = &self.selected else { return true };
-        let is_stale = |known: &Known| now.saturating_duration_since(known.heard) >= STALE;
-        let selected = self.known.iter().find(|known| known.flow == *selected);
-        answer.is_nominated || !self.is_nominated || selected.is_none_or(is_stale)
+        let find = |flow: &Flow| self.known.iter().find(|known| known.flow == *flow);
+        let is_first = find(flow).is_none_or(|known| !known.is_nominated);
+        let patience = if answer.is_nominated { QUIET } else { STALE };
+        let is_quiet = |known: &Known| now.saturating_duration_since(known.heard) >= patience;
+        let is_chosen = answer.is_nominated && is_first;
+        is_chosen || !self.is_nominated || find(selected).is_none_or(is_quiet)
     }
 
     fn add(&mut self, now: Instant, flow: Flow, most: usize) -> Option<Flow> {
-        self.known.push(Known { flow, heard: now });
+        self.known.push(Known { flow, heard: now, is_nominated: false });
         if self.known.len() <= most.clamp(1, 8) {
             return None;
         }
