@@ -420,7 +420,7 @@ fn one_who_says_goodbye_is_gone_if_nothing_more_comes() {
         world.client(client).is_silent = true;
         world.run(Duration::from_secs(5));
         assert_eq!(world.sfu.peers(), (left, 0));
-        let is_told = |event: &Event| matches!(event, Event::Closed { peer, reason: CloseReason::Left } if *peer == id);
+        let is_told = |event: &Event| matches!(event, Event::Closed { peer, reason: CloseReason::Left, .. } if *peer == id);
         assert!(world.events.iter().any(is_told));
     }
 }
