@@ -4,14 +4,20 @@
 //! twice as many, and the difference counted, so that what is done once does not matter. Valgrind knows fewer vector
 //! instructions than most processors, so the ciphers take more here than they do; what is around them is counted right.
 
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use bytes::BytesMut;
 use rtc_stack::rtcp::{Packets, ReportBlock, Writer};
 use rtc_stack::rtp::{Fields, NackList, ReceiveStatistics, RtpPacket, TwccRecorder};
+use rtc_stack::session::Outgoing;
+use rtc_stack::sfu::TrackPacket;
 use rtc_stack::srtp::{Inbound, Outbound, Profile, SessionKeys};
 use rtc_stack::{Codec, Limits, Ssrc};
+use support::{Abilities, Conditions, World};
 
 const PACKETS: u64 = 500;
 const PAYLOAD: usize = 1200;
@@ -21,7 +27,8 @@ const HEADER: usize = 12;
 type Row = (&'static str, fn(Profile, u64));
 
 const PER_PROFILE: [Row; 3] = [("sealed", seal), ("opened", open), ("report sealed", seal_rtcp)];
-const PLAIN: [Row; 3] = [
+const PLAIN: [Row; 4] = [
+    ("forwarded to a viewer and sealed", forward),
     ("parsed", parse),
     ("kept, watched and recorded", keep),
     ("report written and walked", report),
@@ -176,5 +183,32 @@ fn report(_: Profile, count: u64) {
         Packets::new(&out).for_each(|packet| {
             let _ = std::hint::black_box(packet);
         });
+    }
+}
+
+/// `count` packets that leave: frames of three packets of 900 bytes and two of sound, to ten viewers.
+fn forward(_: Profile, count: u64) {
+    let mut world = World::new();
+    world.keeps_packets = true;
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewers = [0; 10].map(|_| world.watch(stream, &abilities, Conditions::default()));
+    // The first packets of a source say more of it.
+    world.stream(publisher, 130, 1_000);
+    let before = world.packets.len();
+    world.published.clear();
+    world.send_frame(publisher, 1, 1_000);
+    world.run(std::time::Duration::from_millis(10));
+    let mut frame: Vec<TrackPacket> =
+        world.packets[before..].iter().map(|(_, packet)| packet.clone()).collect();
+    let mut out = Outgoing::default();
+    for _ in 0..count / (frame.len() * viewers.len()).max(1) as u64 {
+        for packet in &mut frame {
+            // The next of its track: a packet that came is not sent twice.
+            packet.packet.sequence += 3;
+        }
+        out.clear();
+        world.sfu.forward(world.now, stream, &frame, &mut out);
+        std::hint::black_box(out.udp.len());
     }
 }

@@ -171,9 +171,17 @@ impl UdpSocket {
         let mut rooms = self.buffer.chunks_mut(self.room);
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| IoSliceMut::new(rooms.next().unwrap_or_default()));
-        let filled = self.io.try_io(Interest::READABLE, || {
-            self.state.recv(UdpSockRef::from(&self.io), &mut slices, &mut metas)
-        })?;
+        let mut filled = 0;
+        let tried = self.io.try_io(Interest::READABLE, || {
+            filled = self.state.recv(UdpSockRef::from(&self.io), &mut slices, &mut metas)?;
+            // Where several are received at a time, fewer than there is room for are all there are: to be told so
+            // again would be a call for nothing each time that something comes.
+            let is_drained = cfg!(target_os = "linux") && filled < BATCH_SIZE;
+            if is_drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        if filled == 0 {
+            tried?;
+        }
         self.stats.receive_calls = self.stats.receive_calls.saturating_add(1);
         let mut count: usize = 0;
         for (room, meta) in self.buffer.chunks_mut(self.room).zip(metas).take(filled) {

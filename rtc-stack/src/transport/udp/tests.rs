@@ -130,3 +130,22 @@ async fn sockets_of_one_port_share_its_peers() {
     }
     assert_eq!(first.stats().received + second.stats().received, 64);
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_comes_one_by_one_takes_a_call_each() {
+    let (mut sender, mut receiver) = (bind("127.0.0.1:0"), bind("127.0.0.1:0"));
+    let to = Destination { peer: receiver.local_addr(), local_ip: None };
+    for sent in 1..=3 {
+        sender.send_one(to, &[7; 20]);
+        assert_eq!(receive(&mut receiver, 1).await.len(), 1);
+        let more = receiver.try_receive(&mut |_, _| {});
+        assert_eq!(more.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(receiver.stats().receive_calls, sent);
+    }
+    // What comes while nothing is known to be there is not missed, and not looked for.
+    sender.send_one(to, &[7; 20]);
+    let unseen = receiver.try_receive(&mut |_, _| {});
+    assert_eq!(unseen.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    assert_eq!(receive(&mut receiver, 1).await.len(), 1);
+}
