@@ -112,14 +112,14 @@ pub(crate) fn run(work: Work, clients: Clients) -> Result<Summary, Box<dyn Error
     };
     let plan = Arc::new(Plan { work, headers, clients, target, rules, start, deadline });
     let joins = match plan.work {
-        Work::RtcPlay(..) | Work::RtcPublish(..) => Some(Joins::start()?),
+        Work::RtcPlay(ref url, ..) | Work::RtcPublish(ref url, ..) => Some((Joins::start()?, url)),
         _ => None,
     };
     let (reports, collected) = mpsc::channel();
     let threads = plan.clients.threads();
     let shared: Vec<_> = (0..threads).map(|_| Arc::new(Shared::default())).collect();
     for (number, shared) in (0..).zip(&shared) {
-        let network = joins.as_ref().map(|joins| Arc::new(Network::new(joins, target)));
+        let network = joins.as_ref().map(|(joins, url)| Arc::new(Network::new(joins, target, url)));
         let (runtime, plan, shared, reports) =
             (runtime()?, plan.clone(), shared.clone(), reports.clone());
         thread::Builder::new().name(format!("clients-{number}")).spawn(move || {

@@ -37,7 +37,7 @@ pub(super) enum Kind {
 }
 
 /// How many players come by WHEP while others play, and in what time.
-pub(super) const RTC_JOINERS: u32 = 1_200;
+pub(super) const RTC_JOINERS: u32 = 1_280;
 pub(super) const RTC_JOINING: Duration = Duration::from_secs(4);
 /// How often all players come and go.
 pub(super) const ROUNDS: usize = 10;

@@ -28,7 +28,7 @@ use rtc_stack::transport::dtls::{Certificate, DtlsEndpoint, DtlsOptions};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use self::port::Ports;
-use crate::target::Target;
+use crate::{target::Target, url::HttpUrl};
 
 /// Between two reports.
 const REPORT: Duration = Duration::from_secs(1);
@@ -65,11 +65,13 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn new(joins: &Joins, target: Target) -> Self {
+    pub(crate) fn new(joins: &Joins, target: Target, url: &HttpUrl) -> Self {
+        // Janus knows no loopback addresses.
+        let is_shared = janus::named_by(url).is_none();
         Self {
             dtls: Arc::clone(&joins.dtls),
             joins: joins.runtime.handle().clone(),
-            ports: Ports::toward(target.with_port(0).ip()),
+            ports: Ports::toward(target.with_port(0).ip(), is_shared),
             target,
         }
     }

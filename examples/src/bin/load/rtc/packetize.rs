@@ -31,7 +31,7 @@ pub(super) fn packetize(frame: &MediaMessage) -> Vec<Bytes> {
 #[cfg(target_os = "linux")]
 pub(crate) fn packets_per_second(rate: crate::arguments::Rate) -> f64 {
     const SECONDS: u64 = 10;
-    let (mut stream, mut packets) = (stream::Stream::new(rate), 0);
+    let (mut stream, mut packets) = (stream::Stream::opus(rate), 0);
     while stream.due().as_secs() < SECONDS {
         packets += packetize(&stream.next_frame()).len();
     }

@@ -73,25 +73,28 @@ impl Waiting {
 #[derive(Debug)]
 pub(super) struct Ports {
     is_ipv4: bool,
+    /// Clients of each.
+    most: usize,
     ports: Mutex<Vec<Arc<Port>>>,
 }
 
 impl Ports {
-    /// Ports from which a server can be reached.
-    pub(super) fn toward(server: IpAddr) -> Self {
-        Self { is_ipv4: server.is_ipv4(), ports: Mutex::default() }
+    /// Ports from which a server can be reached. One that has its media at another address of this
+    /// machine than a loopback one may not answer those: then none is shared.
+    pub(super) fn toward(server: IpAddr, is_shared: bool) -> Self {
+        let most = if server.is_ipv4() && is_shared { MOST } else { 1 };
+        Self { is_ipv4: server.is_ipv4(), most, ports: Mutex::default() }
     }
 
     /// A place for one more client. Needs the runtime of the thread.
     pub(super) fn seat(&self) -> io::Result<Seat> {
         let mut ports = lock(&self.ports);
-        let most = if self.is_ipv4 { MOST } else { 1 };
+        let most = self.most;
         if let Some(seat) = ports.last().and_then(|port| port.seat(most)) {
             return Ok(seat);
         }
         let any: IpAddr = match self.is_ipv4 {
-            true if MOST > 1 => Ipv4Addr::UNSPECIFIED.into(),
-            true => Ipv4Addr::LOCALHOST.into(),
+            true => Ipv4Addr::UNSPECIFIED.into(),
             false => Ipv6Addr::UNSPECIFIED.into(),
         };
         let port = Arc::new(Port::open(any)?);
@@ -221,7 +224,8 @@ fn address_of(place: usize) -> IpAddr {
 fn place_of(address: IpAddr) -> usize {
     match address.to_canonical() {
         IpAddr::V4(ip) => {
-            (u32::from(ip).saturating_sub(u32::from(BASE)) as usize).saturating_sub(1)
+            let place = u32::from(ip).saturating_sub(u32::from(BASE)).saturating_sub(1) as usize;
+            if place < MOST { place } else { 0 }
         }
         IpAddr::V6(_) => 0,
     }
@@ -330,7 +334,7 @@ mod tests {
     #[tokio::test]
     async fn clients_of_a_port_get_what_is_theirs_early_or_late() {
         for server in [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()] {
-            let ports = Ports::toward(server);
+            let ports = Ports::toward(server, true);
             let seats: Vec<_> = (0..3).map(|_| ports.seat().unwrap()).collect();
             let options = UdpOptions { is_shared: false, ..UdpOptions::default() };
             let mut other = UdpSocket::bind((server, 0).into(), &options).unwrap();

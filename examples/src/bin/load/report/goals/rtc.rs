@@ -138,7 +138,7 @@ fn joins(table: &Tables<'_>) -> [Goal; 2] {
             rate,
         ),
         Goal::at_most(
-            format!("WebRTC: from the request to the first picture at that rate, p99{others}"),
+            format!("WebRTC: from the request to the keys at that rate, p99{others}"),
             500.0,
             " ms",
             p99,

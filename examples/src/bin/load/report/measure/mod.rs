@@ -354,6 +354,7 @@ fn faults(told: &Value, settled: Duration, is_publish: bool) -> Vec<String> {
         ("repeated", "messages repeated"),
         ("out_of_order", "messages out of order"),
         ("behind", "clients fell behind"),
+        ("dropped_here", "datagrams that the load read too late"),
     ] {
         if number(&told[name]) > 0.0 {
             faults.push(format!("{} {what}", told[name]));

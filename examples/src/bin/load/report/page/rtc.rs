@@ -65,8 +65,8 @@ pub(super) fn publish(page: &mut String, rows: &[Row<'_>]) {
 
 pub(super) fn join(page: &mut String, rows: &[Row<'_>]) {
     page.push_str(
-        "Further players come evenly for 4 s: from the request to the first packet of video, ms. \
-         Those who were there\nbefore lose nothing.\n\n",
+        "Further players come evenly for 4 s: from the connection for the request to the keys of the \
+         media, ms. Those\nwho were there before lose nothing.\n\n",
     );
     let columns = ["players", "server", "CPU % before", "joins/s", "p50 ms", "p99 ms"];
     head(page, &columns);
