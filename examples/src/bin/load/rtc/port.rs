@@ -197,7 +197,9 @@ impl Inner {
         let (mut came, mut last) = (None, None);
         socket.try_receive(&mut |from, datagram| {
             let (at, nanos) = *came.get_or_insert_with(|| (Instant::now(), clock::nanos()));
-            let place = from.local_ip.map_or(0, place_of);
+            // Who is alone has whatever address the system chose.
+            let address = from.local_ip.filter(|_| places.len() > 1);
+            let place = address.map_or(0, place_of);
             let is_first = last.replace(place) != Some(place);
             match places.get_mut(place) {
                 Some(Place::Joined(peer)) => {
@@ -224,8 +226,7 @@ fn address_of(place: usize) -> IpAddr {
 fn place_of(address: IpAddr) -> usize {
     match address.to_canonical() {
         IpAddr::V4(ip) => {
-            let place = u32::from(ip).saturating_sub(u32::from(BASE)).saturating_sub(1) as usize;
-            if place < MOST { place } else { 0 }
+            (u32::from(ip).saturating_sub(u32::from(BASE)) as usize).saturating_sub(1)
         }
         IpAddr::V6(_) => 0,
     }
