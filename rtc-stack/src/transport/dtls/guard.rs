@@ -18,6 +18,9 @@ use crate::dtls::{DtlsError, Role};
 
 /// Bytes of a handshake, repetitions included. A flight with an RSA-4096 chain has 5 KiB.
 const INBOUND_LIMIT: usize = 512 * 1024;
+/// Messages of one side, numbered from 0. The longest handshake has under ten; of each number the implementation
+/// keeps one, and looks through all for each that comes.
+const MESSAGES: u16 = 64;
 /// What the implementation can read at once.
 const LONGEST_RECORD: usize = 8192;
 /// Nonce and tag of an encrypted record.
@@ -64,7 +67,7 @@ impl Inbound {
         let malformed = || DtlsError::Failed { reason: "malformed message".to_owned() };
         let mut content = Vec::new();
         for fragment in fragments(record.content) {
-            let fragment = fragment.ok_or_else(malformed)?;
+            let fragment = fragment.filter(|it| it.message < MESSAGES).ok_or_else(malformed)?;
             let whole = self.assembly.take(&fragment).map_err(|_| malformed())?;
             if let Some(body) = whole {
                 self.hellos.take(fragment.kind, &body).map_err(|_| malformed())?;
@@ -244,6 +247,13 @@ mod tests {
         assert_eq!(end, Some(DtlsError::TooMuch { limit: INBOUND_LIMIT }));
         let broken = record(HANDSHAKE, 0, &[1, 0, 0, 9]);
         assert!(matches!(Inbound::default().admit(&broken), Err(DtlsError::Failed { .. })));
+    }
+
+    #[test]
+    fn messages_have_numbers_of_a_handshake() {
+        assert!(Inbound::default().admit(&message(MESSAGES as u8 - 1)).is_ok());
+        let beyond = Inbound::default().admit(&message(MESSAGES as u8));
+        assert!(matches!(beyond, Err(DtlsError::Failed { .. })));
     }
 
     #[test]

@@ -4,12 +4,13 @@
 //! knows, and browsers list the slowest first: knowing their list, only the best of it is offered. And
 //! that crate does not check where extensions end.
 
+use std::collections::BTreeSet;
+
 use super::assembly::Malformed;
+use super::messages::{self, Reader};
 
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
-const SERVER_KEY_EXCHANGE: u8 = 12;
-const CLIENT_KEY_EXCHANGE: u8 = 16;
 /// The extension `use_srtp` (RFC 5764, 4.1.1).
 const USE_SRTP: u16 = 14;
 
@@ -33,35 +34,8 @@ impl Hellos {
                 self.profiles.get_or_insert(profiles);
                 Ok(())
             }
-            // Their implementation looks at the first bytes without asking whether they are there.
-            SERVER_KEY_EXCHANGE | CLIENT_KEY_EXCHANGE if body.len() < 4 => Err(Malformed),
-            _ => Ok(()),
+            _ => messages::check(kind, body),
         }
-    }
-}
-
-/// A cursor over lengths and what they count (RFC 8446, 3.4).
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        Some(u16::from_be_bytes(self.bytes(2)?.try_into().ok()?))
-    }
-
-    fn short(&mut self) -> Option<&'a [u8]> {
-        let length = *self.bytes(1)?.first()?;
-        self.bytes(usize::from(length))
-    }
-
-    fn long(&mut self) -> Option<&'a [u8]> {
-        let length = self.u16()?;
-        self.bytes(usize::from(length))
     }
 }
 
@@ -69,10 +43,14 @@ impl<'a> Reader<'a> {
 fn srtp_profiles(kind: u8, hello: &[u8]) -> Option<Vec<u16>> {
     let mut reader = Reader(hello);
     reader.bytes(2 + 32)?; // Version and random.
-    reader.short()?; // Session id.
+    let session_id = reader.short()?;
     if kind == CLIENT_HELLO {
+        // Who has one asks for a session that he had before, and there is none: the keys of media are made anew
+        // for each. Crate `dtls` takes the bytes of the id for what follows them.
+        session_id.is_empty().then_some(())?;
         reader.short()?; // Cookie.
-        reader.long()?; // Cipher suites.
+        // Pairs of bytes. Of a half, the crate takes the rest for what follows.
+        reader.long().filter(|suites| suites.len().is_multiple_of(2))?;
         reader.short()?; // Compression methods.
     } else {
         reader.bytes(2 + 1)?; // The cipher suite and compression method chosen.
@@ -82,8 +60,12 @@ fn srtp_profiles(kind: u8, hello: &[u8]) -> Option<Vec<u16>> {
         return Some(profiles);
     }
     let mut extensions = Reader(reader.long()?);
+    reader.end()?;
+    let mut seen = BTreeSet::new();
     while !extensions.0.is_empty() {
         let kind = extensions.u16()?;
+        // No more than one of a kind (RFC 5246, 7.4.1.4): each may have the crate take 64 KiB.
+        seen.insert(kind).then_some(())?;
         let value = extensions.long()?;
         if kind == USE_SRTP {
             let list = Reader(value).long()?;
@@ -129,11 +111,47 @@ mod tests {
         }
     }
 
+    /// What a server of crate `dtls` would read past the end of.
     #[test]
-    fn a_key_exchange_has_its_first_bytes() {
-        for kind in [CLIENT_KEY_EXCHANGE, SERVER_KEY_EXCHANGE] {
-            assert_eq!(Hellos::default().take(kind, &[3, 0, 23]), Err(Malformed));
-            assert_eq!(Hellos::default().take(kind, &[3, 0, 23, 65]), Ok(()));
+    fn a_hello_with_a_session_id_or_half_a_cipher_suite_is_malformed() {
+        let with = |session: &[u8], suites: &[u8]| {
+            let mut hello = vec![0xfe, 0xfd];
+            hello.extend_from_slice(&[5; 32]);
+            hello.push(session.len() as u8);
+            hello.extend_from_slice(session);
+            hello.extend_from_slice(&[0, 0, suites.len() as u8]);
+            hello.extend_from_slice(suites);
+            hello.extend_from_slice(&[1, 0, 0, 4, 0, 23, 0, 0]);
+            Hellos::default().take(CLIENT_HELLO, &hello)
+        };
+        assert_eq!(with(&[], &[0xc0, 0x2b]), Ok(()));
+        // An id that reads as no cookie, suites and methods, then one byte of an extension.
+        assert_eq!(with(&[0, 0, 0, 0, 0, 1, 9], &[0xc0, 0x2b]), Err(Malformed));
+        assert_eq!(with(&[7; 32], &[0xc0, 0x2b]), Err(Malformed));
+        assert_eq!(with(&[], &[0xc0, 0x2b, 0]), Err(Malformed));
+    }
+
+    #[test]
+    fn a_server_may_name_its_session() {
+        let mut hello = vec![0xfe, 0xfd];
+        hello.extend_from_slice(&[5; 32]);
+        hello.extend_from_slice(&[2, 8, 9, 0xc0, 0x2b, 0, 0, 4, 0, 23, 0, 0]);
+        assert_eq!(Hellos::default().take(SERVER_HELLO, &hello), Ok(()));
+    }
+
+    #[test]
+    fn extensions_come_once_and_last() {
+        let start = hello().len() - 17;
+        let with = |extensions: &[u8]| {
+            let hello = [&hello()[..start], extensions].concat();
+            Hellos::default().take(CLIENT_HELLO, &hello)
+        };
+        assert_eq!(with(&[0, 8, 0, 23, 0, 0, 0, 99, 0, 0]), Ok(()));
+        assert_eq!(with(&[0, 8, 0, 23, 0, 0, 0, 23, 0, 0]), Err(Malformed));
+        assert_eq!(with(&[0, 4, 0, 23, 0, 0, 0]), Err(Malformed));
+        for rest in 1..4 {
+            let cut = [&[0, 4 + rest, 0, 23, 0, 0][..], &vec![0; usize::from(rest)]].concat();
+            assert_eq!(with(&cut), Err(Malformed), "{rest}");
         }
     }
 }

@@ -107,6 +107,12 @@ impl Link {
         }
     }
 
+    /// Gives the implementation a datagram that the guard hasn't seen.
+    #[cfg(test)]
+    pub(super) fn smuggle(&mut self, datagram: Bytes) {
+        self.inbox.get_mut().ready.push_back(datagram);
+    }
+
     /// What has been sent so far.
     pub(super) fn sent(&self) -> super::association::Sent {
         lock(&self.outbound).sent.clone()

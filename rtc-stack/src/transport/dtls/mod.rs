@@ -6,6 +6,7 @@ mod certificate;
 mod guard;
 mod hello;
 mod link;
+mod messages;
 mod record;
 
 use std::sync::Arc;

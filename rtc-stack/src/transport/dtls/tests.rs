@@ -400,6 +400,97 @@ async fn a_corrupt_signature_is_answered_by_an_alert() {
     assert!(alerts.iter().all(|alert| alert[0] == 2) && !alerts.is_empty(), "{alerts:?}");
 }
 
+/// A whole hello in a record: with what stands behind the random bytes, cookie or session id first.
+fn hello_record(number: u8, rest: &[u8]) -> Bytes {
+    let body = [&[0xfe, 0xfd][..], &[5; 32], rest].concat();
+    let length = body.len() as u8;
+    let head = [CLIENT_HELLO, 0, 0, length, 0, number, 0, 0, 0, 0, 0, length];
+    let record = [HANDSHAKE, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, number, 0, length + 12];
+    [&record[..], &head, &body].concat().into()
+}
+
+/// The implementation doesn't skip the session id, reads its bytes for what follows it, and so finds one byte of an
+/// extension where it looks for four.
+const SESSION_ID: [u8; 14] = [8, 0, 0, 0, 1, 0, 0, 1, 9, 0, 0, 0, 0, 0];
+
+#[tokio::test(start_paused = true)]
+async fn a_hello_that_the_implementation_reads_beyond_is_refused() {
+    let mut pair = Pair::new();
+    let mut hello = Some(hello_record(0, &SESSION_ID));
+    pair.run(|from, datagram| match from {
+        Role::Client => hello.take().into_iter().chain([datagram.clone()]).collect(),
+        Role::Server => vec![datagram.clone()],
+    })
+    .await;
+    let malformed = DtlsError::Failed { reason: "malformed message".to_owned() };
+    assert_eq!(pair.server.error(), &malformed);
+    assert_eq!(pair.server.alerts(), [[2, DECODE_ERROR]]);
+}
+
+/// What reads the peer's bytes is a task of the implementation's: its panic must not be waited for.
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_implementation_ends_its_handshake_only() {
+    let certificate = Certificate::generate().unwrap();
+    let (datagrams, inbox) = mpsc::channel(INBOX);
+    let outbox = Arc::new(Outbox::new(Waker::noop().clone()));
+    let mut link = Link::new(Role::Server, inbox, Arc::clone(&outbox));
+    link.smuggle(hello_record(0, &SESSION_ID));
+    let permits = Arc::new(Semaphore::new(1));
+    let attempt = Attempt {
+        role: Role::Server,
+        fingerprints: [certificate.fingerprint().clone()].into(),
+        certificate,
+        mtu: 1200,
+        permits: Arc::clone(&permits),
+        link: Arc::new(link),
+    };
+    // The server waits for a hello that it can read before it has its implementation read any.
+    let use_srtp = [0, 0, 0, 2, 0xc0, 0x2b, 1, 0, 0, 9, 0, 14, 0, 5, 0, 2, 0, 7, 0];
+    datagrams.send(hello_record(0, &use_srtp)).await.unwrap();
+    let panics = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = Arc::clone(&panics);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(|place| place.file().to_owned()).unwrap_or_default();
+        if place.ends_with("handshake_message_client_hello.rs") {
+            count.fetch_add(1, Ordering::Relaxed);
+        } else {
+            before(panic);
+        }
+    }));
+    let start = Instant::now();
+    let end = super::End { outbox: Arc::clone(&outbox), event: None };
+    tokio::spawn(attempt.run(Duration::from_secs(30), end)).await.unwrap();
+    assert_eq!(panics.load(Ordering::Relaxed), 1);
+    let events: Vec<_> = std::iter::from_fn(|| outbox.pop()).collect();
+    assert!(
+        matches!(events.last(), Some(HandshakeEvent::Failed(DtlsError::Failed { .. }))),
+        "{events:?}"
+    );
+    // At once, and with room for the next.
+    assert!(start.elapsed() < Duration::from_secs(1));
+    assert_eq!(permits.available_permits(), 1);
+    let mut pair = Pair::new();
+    pair.run(whole).await;
+    pair.assert_agreed();
+}
+
+/// A panic in the task of the handshake itself comes to the shard as any other end.
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_task_is_told_as_a_failed_handshake() {
+    let outbox = Arc::new(Outbox::new(Waker::noop().clone()));
+    let end = super::End { outbox: Arc::clone(&outbox), event: None };
+    let task = tokio::spawn(async move {
+        let _end = end;
+        // A panic without a word on the terminal.
+        std::panic::resume_unwind(Box::new(()));
+    });
+    assert!(task.await.unwrap_err().is_panic());
+    let stopped = DtlsError::Failed { reason: "the handshake stopped".to_owned() };
+    assert!(matches!(outbox.pop(), Some(HandshakeEvent::Failed(error)) if error == stopped));
+    assert!(outbox.pop().is_none());
+}
+
 #[tokio::test(start_paused = true)]
 async fn alerts_many_times_over_end_the_handshake_once() {
     let mut pair = Pair::new();
