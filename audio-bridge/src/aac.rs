@@ -1,4 +1,3 @@
-use rusty_aac::DecodedAudio;
 use rusty_aac::config::{self, StreamConfig};
 use rusty_aac::decode::Decoder;
 
@@ -29,29 +28,30 @@ impl AacDecoder {
             Some(decoder) => decoder,
             None => Self::build(&self.config)?,
         };
-        let (old, decoded) = Self::run(old, frame)?;
-        let (decoder, decoded) = match decoded {
-            Ok(sound) => (old, Ok(sound)),
-            // A frame may change the layout of all that follow, and damage looks like that too: who
-            // knows only the configuration says which of the two is wrong, frame or decoder.
+        let (old, heard) = Self::run(old, frame)?;
+        let (decoder, heard) = match heard {
+            Ok(pcm) => (old, Ok(pcm)),
+            // A frame may change the layout of all that follow, and damage looks like that too,
+            // even where it decodes, to channels that no layout has: who knows only the
+            // configuration says which of the two is wrong, frame or decoder.
             Err(error) => match Self::run(Self::build(&self.config)?, frame)? {
-                (new, Ok(sound)) => (new, Ok(sound)),
+                (new, Ok(pcm)) => (new, Ok(pcm)),
                 (_, Err(_)) => (old, Err(error)),
             },
         };
         self.decoder = Some(decoder);
-        let sound = decoded
-            .map_err(|error| Error::Damaged { codec: Codec::Aac, reason: error.to_string() })?;
-        Pcm::new(sound.sample_rate, usize::from(sound.channels), sound.samples)
+        heard
     }
 
-    fn run(
-        mut decoder: Decoder,
-        frame: &[u8],
-    ) -> Result<(Decoder, rusty_aac::Result<DecodedAudio>), Error> {
+    fn run(mut decoder: Decoder, frame: &[u8]) -> Result<(Decoder, Result<Pcm, Error>), Error> {
         contain(Codec::Aac, move || {
-            let decoded = decoder.decode(frame, None);
-            (decoder, decoded)
+            let heard = decoder
+                .decode(frame, None)
+                .map_err(|error| Error::Damaged { codec: Codec::Aac, reason: error.to_string() })
+                .and_then(|sound| {
+                    Pcm::new(sound.sample_rate, usize::from(sound.channels), sound.samples)
+                });
+            (decoder, heard)
         })
     }
 
