@@ -6,7 +6,8 @@ let media = null;
 async function open(peer, form) {
   let captured;
   try {
-    captured = await capture(form.elements.source.value);
+    captured = await capture(form.elements);
+    await offer(form.elements);
   } catch (error) {
     throw new Error(`No picture or sound to send: ${error.message}`);
   }
@@ -27,10 +28,26 @@ function release(captured) {
   for (const track of captured.getTracks()) track.stop();
 }
 
-function capture(source) {
+function capture({ source, camera, microphone }) {
   if (!navigator.mediaDevices) throw new Error("this page isn't on https:// or http://localhost");
-  if (source === "screen") return navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
-  return navigator.mediaDevices.getUserMedia({ video: { width: 1280, height: 720 }, audio: true });
+  if (source.value === "screen") return navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
+  const exactly = ({ value }) => (value ? { deviceId: { exact: value } } : {});
+  return navigator.mediaDevices.getUserMedia({
+    video: { width: 1280, height: 720, ...exactly(camera) },
+    audio: exactly(microphone),
+  });
+}
+
+/** Lists the devices to choose from. Browsers tell their names once one of them may be used. */
+async function offer({ camera, microphone }) {
+  const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  for (const [choice, kind] of [[camera, "videoinput"], [microphone, "audioinput"]]) {
+    const chosen = choice.value;
+    const known = devices.filter((device) => device.kind === kind && device.deviceId);
+    const options = known.map(({ label, deviceId }) => new Option(label || deviceId.slice(0, 8), deviceId));
+    choice.replaceChildren(choice.options[0], ...options);
+    choice.value = known.some(({ deviceId }) => deviceId === chosen) ? chosen : "";
+  }
 }
 
 function add(peer, track, form) {
@@ -63,3 +80,5 @@ const page = new Page("whip", {
 });
 page.form.addEventListener("input", () => link(page.form));
 link(page.form);
+offer(page.form.elements);
+navigator.mediaDevices?.addEventListener("devicechange", () => offer(page.form.elements));

@@ -57,6 +57,8 @@ pub struct Shared {
     pub clients: Clients,
     /// What is published and played.
     pub streams: Streams,
+    /// What the bridges between RTMP and WebRTC have done.
+    pub bridges: Arc<bridge::Counters>,
     /// WebRTC, where it is served.
     pub rtc: Option<Arc<Rtc>>,
     /// The id of this run of the server, as SRS's API shows it.
@@ -147,7 +149,8 @@ impl Server {
             None => vhost_id(&mut rng),
         };
         let vhosts = Arc::new(Vhosts::new(config, || vhost_id(&mut rng)));
-        let hub = hub(&tuning, vhosts.clone());
+        let bridges = Arc::default();
+        let hub = hub(&tuning, vhosts.clone(), &bridges);
         let service_id = random_id(&mut rng);
         let rtc = start_rtc(&rtc_ports, &vhosts)?;
         let shared = Arc::new(Shared {
@@ -165,6 +168,7 @@ impl Server {
             hub,
             clients: Clients::default(),
             streams: Streams::default(),
+            bridges,
             rtc,
         });
         let mut server = Self {
@@ -373,7 +377,7 @@ fn start_rtc(ports: &RtcPorts, vhosts: &Vhosts) -> Result<Option<Arc<Rtc>>, Star
 }
 
 /// A hub whose streams have the limits of their vhosts.
-fn hub(tuning: &Tuning, vhosts: Arc<Vhosts>) -> Hub {
+fn hub(tuning: &Tuning, vhosts: Arc<Vhosts>, bridges: &Arc<bridge::Counters>) -> Hub {
     let limits = Limits { lane_bytes: tuning.ring_bytes, ..Limits::default() };
     let default = limits.clone();
     let of_bridges = vhosts.clone();
@@ -386,7 +390,7 @@ fn hub(tuning: &Tuning, vhosts: Arc<Vhosts>) -> Hub {
         None => default.clone(),
     });
     media::register(&hub);
-    bridge::register(&hub, &of_bridges);
+    bridge::register(&hub, &of_bridges, bridges);
     hub
 }
 

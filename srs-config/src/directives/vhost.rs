@@ -150,6 +150,7 @@ impl Vhost {
         vhost.publish.grace = ms(3_000);
         vhost.rtc.enabled = true;
         vhost.rtc.rtmp_to_rtc = true;
+        vhost.rtc.rtc_to_rtmp = true;
         vhost.http_remux.enabled = true;
         vhost.http_remux.drop_if_not_match = false;
         vhost.http_remux.formats = ["flv", "ts", "aac", "mp3"].map(text).to_vec();

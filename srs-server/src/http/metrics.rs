@@ -30,6 +30,7 @@ use prometheus_client::{
 
 use super::api::build_date;
 use crate::{
+    bridge::{Counters, Direction},
     net::{BOUNDS, Residence, Sum, Way},
     rtc::Rtc,
     server::Shared,
@@ -136,6 +137,7 @@ impl Collector for Metrics {
 
         if let Some(rtc) = &shared.rtc {
             webrtc(out, rtc)?;
+            bridges(out, &shared.bridges)?;
         }
 
         let help = "From the read of a publisher's socket to the write to a player's";
@@ -169,6 +171,21 @@ fn webrtc(out: &mut DescriptorEncoder, rtc: &Rtc) -> fmt::Result {
         counter(out, name, help, now(value))?;
     }
     Ok(())
+}
+
+/// What the bridges between RTMP and WebRTC have done.
+fn bridges(out: &mut DescriptorEncoder, counters: &Counters) -> fmt::Result {
+    let running = Family::<Labels, Gauge>::default();
+    let ways = [("rtmp_to_rtc", Direction::ToRtc), ("rtc_to_rtmp", Direction::FromRtc)];
+    for (way, direction) in ways {
+        let count = counters.running(direction);
+        running.get_or_create(&vec![("way", way.to_owned())]).set(count.cast_signed());
+    }
+    metric(out, "srs_bridges", "Streams that are bridged now", &running)?;
+    let frames = ways.map(|(way, direction)| (way, counters.frames(direction)));
+    by(out, "srs_bridged_frames", "Pictures that bridges passed on", "way", &frames)?;
+    let help = "Pictures, packets and sound that bridges left out";
+    by(out, "srs_bridge_dropped", help, "what", &counters.dropped())
 }
 
 /// A counter with a label that has these values.

@@ -34,6 +34,7 @@ static PAGES: &[Page] = pages! {
     "players/index.html" HTML, "index.html";
     "players/whip.html" HTML, "whip.html";
     "players/whep.html" HTML, "whep.html";
+    "players/index.js" SCRIPT, "index.js";
     "players/rtc.js" SCRIPT, "rtc.js";
     "players/whip.js" SCRIPT, "whip.js";
     "players/whep.js" SCRIPT, "whep.js";

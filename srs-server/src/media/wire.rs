@@ -11,6 +11,8 @@ use flv_mux::TagKind;
 use rtmp_proto::{MediaKind, chunk::MediaEncoder};
 use stream_hub::{Convert, ConvertError, Hub, Item, Lost, Output, Place, Slot, TrackId, Variant};
 
+use crate::bridge::Wanted;
+
 use super::{
     Dialect, Frame,
     chunked::maybe_chunked,
@@ -177,7 +179,9 @@ impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
 
 /// Tells the hub how the wire forms are made of frames.
 pub fn register(hub: &Hub) {
-    hub.register::<Frame, RtmpMessage>(Place::Inline, |_, variant| {
+    // Where frames are made of packets, players that know Opus get it as it came.
+    let sound = |variant| Wanted::by(&Dialect::from(variant)).into();
+    hub.register_reading::<Frame, RtmpMessage>(Place::Inline, sound, |_, variant| {
         Ok(Box::new(Encoder::new(Rtmp::new(variant))))
     });
     hub.register::<Frame, FlvTag>(Place::Inline, |_, variant| {

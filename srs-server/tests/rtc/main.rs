@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bridges;
 mod browser;
 mod codecs;
 mod dialects;

@@ -10,8 +10,7 @@ fn pages_publish_and_play() {
         vhost __defaultVhost__ { rtc { enabled on; } }",
     );
     let browser = Browser::start_on(&server);
-    let seen = browser.run(
-        "const open = (name) => {
+    let script = "const open = (name) => {
             const frame = document.createElement('iframe');
             frame.allow = 'camera; microphone; autoplay';
             frame.src = `/players/${name}.html?autostart&app=live&stream=pages&kbps=500`;
@@ -23,6 +22,13 @@ fn pages_publish_and_play() {
             frame.contentDocument.querySelector(`[data-figure=${name}]`).textContent;
         const whip = open('whip');
         await until('word that it is on air', () => text(whip, 'state') === 'On air.');
+        const { camera, microphone } = whip.contentDocument.getElementById('form').elements;
+        const choices = [camera.options.length, microphone.options.length];
+        const index = document.createElement('iframe');
+        index.src = '/players/?api=API';
+        document.body.append(index);
+        const live = await until('stream in the list', () =>
+            index.contentDocument?.querySelector('#streams a')?.getAttribute('href'));
         const whep = open('whep');
         await until('connection', () => text(whep, 'state') === 'Connected.');
         const video = whep.contentDocument.querySelector('video');
@@ -33,9 +39,13 @@ fn pages_publish_and_play() {
         const sent = figure(whip, 'kbps');
         whip.contentDocument.getElementById('stop').click();
         await until('word that it has stopped', () => text(whip, 'state') === 'Stopped.');
-        return { figures, sent, width: video.videoWidth };",
-    );
+        return { figures, sent, choices, live, width: video.videoWidth };";
+    let seen = browser.run(script.replace("API", &server.api.to_string()));
     let figures = &seen["figures"];
+    assert_eq!(seen["live"], "whep.html?app=live&stream=pages&autostart");
+    for choices in seen["choices"].as_array().unwrap() {
+        assert!(choices.as_u64() > Some(1), "{seen:#}");
+    }
     assert!(seen["width"].as_u64() >= Some(320), "{seen:#}");
     for name in ["rate", "size", "codec", "roundTrip"] {
         assert_ne!(figures[name], "–", "{seen:#}");

@@ -30,6 +30,9 @@ pub(crate) enum Clip {
     Vp9Eac3,
     /// H.264 and two tracks of AAC, the second in enhanced tags.
     TwoAudio,
+    /// Ten seconds of H.264 whose pictures have their numbers in them, as the browser's tests read them,
+    /// and a tone of 1 kHz at 44.1 kHz that is loud for 200 ms from each 25th picture on.
+    Counted,
 }
 
 impl Clip {
@@ -47,6 +50,12 @@ impl Clip {
     }
 }
 
+/// A bit of the picture's number in each block of the first row, its complement below.
+const NUMBERS: &str = "nullsrc=size=320x240:rate=25,format=yuv420p,\
+    geq=lum='if(lt(Y,20),16+219*mod(floor(N/pow(2,floor(X/20))),2),\
+    if(lt(Y,40),235-219*mod(floor(N/pow(2,floor(X/20))),2),mod(X+3*N,200)+20))':cb=128:cr=128";
+const BEEPS: &str =
+    "aevalsrc='(0.03+0.5*lt(mod(t,1),0.2))*sin(2000*PI*t)':sample_rate=44100:channel_layout=stereo";
 const VIDEO: &str = "testsrc2=size=320x240:rate=25";
 const AUDIO: &str = "sine=frequency=440:sample_rate=44100";
 
@@ -61,12 +70,16 @@ pub(crate) fn clip(clip: Clip) -> PathBuf {
         let version = if enhanced.is_some() { Version::Current } else { Version::Old };
         let mut ffmpeg = version.command();
         ffmpeg.args(["-v", "error", "-y"]);
-        let seconds = if matches!(clip, Clip::LongGop) { "30" } else { "4" };
+        let (seconds, video, audio) = match clip {
+            Clip::LongGop => ("30", VIDEO, AUDIO),
+            Clip::Counted => ("10", NUMBERS, BEEPS),
+            _ => ("4", VIDEO, AUDIO),
+        };
         if !matches!(clip, Clip::AudioOnly) {
-            ffmpeg.args(["-f", "lavfi", "-t", seconds, "-i", VIDEO]);
+            ffmpeg.args(["-f", "lavfi", "-t", seconds, "-i", video]);
         }
         if !matches!(clip, Clip::VideoOnly) {
-            ffmpeg.args(["-f", "lavfi", "-t", seconds, "-i", AUDIO]);
+            ffmpeg.args(["-f", "lavfi", "-t", seconds, "-i", audio]);
         }
         if matches!(clip, Clip::TwoAudio) {
             ffmpeg.args(["-f", "lavfi", "-t", seconds, "-i", "sine=frequency=880"]);

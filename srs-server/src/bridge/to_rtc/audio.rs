@@ -1,4 +1,4 @@
-//! Sound: Opus as it is.
+//! Sound: Opus as it is, AAC and MP3 as Opus.
 
 use std::time::Duration;
 
@@ -9,7 +9,10 @@ use rtc_stack::{
     payload::{DEFAULT_PAYLOAD, Packetizer, Payload},
 };
 
-use crate::media::{Frame, Role, Unit};
+use crate::{
+    bridge::{Running, transcode::ToOpus},
+    media::{Frame, Role, Unit},
+};
 
 /// Makes payloads of a stream's audio.
 pub(super) struct Audio {
@@ -19,6 +22,8 @@ pub(super) struct Audio {
     packets: Vec<(u32, Payload)>,
     /// The timestamp that follows the last packet's sound.
     next: Option<u32>,
+    bitrate: u32,
+    transcoder: Option<(FourCc, ToOpus)>,
 }
 
 /// Sound as it is sent.
@@ -35,35 +40,74 @@ const RATE: u32 = 48_000;
 const ROUNDING: u32 = RATE / 50;
 
 impl Audio {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(bitrate: u32) -> Self {
         Self {
             parameters: CodecParameters::new(Codec::Opus),
             packetizer: Packetizer::new(Codec::Opus, DEFAULT_PAYLOAD),
             payloads: Vec::new(),
             packets: Vec::new(),
             next: None,
+            bitrate,
+            transcoder: None,
         }
     }
 
     /// The packets that a frame is or completes.
-    pub(super) fn take(&mut self, frame: &Frame, unit: &Unit<'_>) -> Option<Sound<'_>> {
-        let Role::Frame { .. } = unit.role else { return None };
-        if unit.codec != Some(FourCc::OPUS) {
-            return None;
+    pub(super) fn take(
+        &mut self,
+        frame: &Frame,
+        unit: &Unit<'_>,
+        running: &Running,
+    ) -> Option<Sound<'_>> {
+        match (unit.codec?, unit.role) {
+            (FourCc::AAC, Role::Config) => self.configure(unit.data),
+            (FourCc::OPUS, Role::Frame { .. }) => {
+                self.pass(frame.time, frame.body.slice_ref(unit.data));
+            }
+            (codec @ (FourCc::AAC | FourCc::MP3), Role::Frame { .. }) => {
+                self.transcode(codec, frame.time, unit.data, running);
+            }
+            _ => {}
         }
-        self.pass(frame.time, frame.body.slice_ref(unit.data));
         let Self { parameters, packets, .. } = self;
         (!packets.is_empty()).then(|| Sound { parameters, packets: packets.drain(..) })
     }
 
+    fn configure(&mut self, config: &[u8]) {
+        match &mut self.transcoder {
+            Some((FourCc::AAC, bridge)) => bridge.configure(config),
+            transcoder => {
+                let bridge = ToOpus::of_aac(config, self.bitrate);
+                *transcoder = bridge.map(|bridge| (FourCc::AAC, bridge));
+            }
+        }
+    }
+
+    fn transcode(&mut self, codec: FourCc, time: Duration, data: &[u8], running: &Running) {
+        let is_other = self.transcoder.as_ref().is_none_or(|(known, _)| *known != codec);
+        if is_other && codec == FourCc::MP3 {
+            self.transcoder = ToOpus::of_mp3(self.bitrate).map(|bridge| (codec, bridge));
+        }
+        // AAC without a configuration can't be decoded.
+        let Some((_, bridge)) = self.transcoder.as_mut().filter(|(known, _)| *known == codec)
+        else {
+            return;
+        };
+        let packets = bridge.push(samples(time), data, running);
+        for (timestamp, packet) in packets {
+            // The lower 32 bits are what a packet has.
+            self.put(timestamp as u32, packet);
+        }
+    }
+
     /// Takes a packet of Opus as it is.
     fn pass(&mut self, time: Duration, packet: Bytes) {
-        let samples = opus_samples(&packet);
-        let told = (time.as_micros() * u128::from(RATE) / 1_000_000) as u32;
+        let duration = opus_samples(&packet);
+        let told = samples(time) as u32;
         let near = |next: &u32| next.wrapping_sub(told).wrapping_add(ROUNDING) <= 2 * ROUNDING;
         let timestamp = self.next.filter(near).unwrap_or(told);
         self.put(timestamp, packet);
-        self.next = Some(timestamp.wrapping_add(samples));
+        self.next = Some(timestamp.wrapping_add(duration));
     }
 
     fn put(&mut self, timestamp: u32, packet: Bytes) {
@@ -77,7 +121,15 @@ impl Audio {
     /// What comes next doesn't follow from what came before.
     pub(super) fn gap(&mut self) {
         self.next = None;
+        if let Some((_, bridge)) = &mut self.transcoder {
+            bridge.gap();
+        }
     }
+}
+
+/// A time in samples.
+fn samples(time: Duration) -> u64 {
+    u64::try_from(time.as_micros() * u128::from(RATE) / 1_000_000).unwrap_or(u64::MAX)
 }
 
 /// Samples of a packet at 48 kHz, by its first bytes (RFC 6716, 3.1 and 3.2).
@@ -98,20 +150,22 @@ fn opus_samples(packet: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::{sync::Arc, time::Instant};
 
     use flv_mux::TagKind;
 
     use super::*;
+    use crate::bridge::Direction;
 
     fn timestamps(times: &[u64], toc: u8) -> Vec<u32> {
-        let mut audio = Audio::new();
+        let mut audio = Audio::new(48_000);
+        let running = Running::new(&Arc::default(), Direction::ToRtc);
         let mut timestamps = Vec::new();
         for &ms in times {
             let body = [b"\x91Opus", &[toc, 1, 2][..]].concat();
             let time = Duration::from_millis(ms);
             let frame = Frame::new(TagKind::Audio, time, body.into(), Instant::now());
-            let sound = audio.take(&frame, &Unit::of(&frame).unwrap()).unwrap();
+            let sound = audio.take(&frame, &Unit::of(&frame).unwrap(), &running).unwrap();
             for (timestamp, payload) in sound.packets {
                 assert_eq!(payload.to_bytes()[..], [toc, 1, 2]);
                 timestamps.push(timestamp);

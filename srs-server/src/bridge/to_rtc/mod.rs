@@ -23,6 +23,7 @@ use self::{
     track::Outgoing,
     video::{Picture, Video},
 };
+use super::Running;
 use crate::media::{Frame, KeyframeWish, RtpBody, RtpItem, RtpSource, Unit};
 
 /// How often it is said which time on the wall a timestamp is.
@@ -33,6 +34,7 @@ pub(super) struct ToRtc {
     video: Video,
     audio: Audio,
     tracks: Tracks,
+    running: Running,
 }
 
 /// The tracks that viewers know, in the order in which they came.
@@ -45,12 +47,13 @@ struct Tracks {
 }
 
 impl ToRtc {
-    pub(super) fn new(settings: &srs_config::Rtc) -> Self {
+    pub(super) fn new(settings: &srs_config::Rtc, running: Running) -> Self {
         let keyframes = Arc::new(KeyframeWish::new(Waker::noop().clone()));
         Self {
             video: Video::new(settings),
-            audio: Audio::new(),
+            audio: Audio::new(settings.opus_bitrate),
             tracks: Tracks { list: Vec::new(), keyframes, began: None },
+            running,
         }
     }
 }
@@ -65,13 +68,15 @@ impl Convert<Frame, RtpItem> for ToRtc {
         let Some(unit) = Unit::of(frame) else { return Ok(()) };
         if unit.kind == TagKind::Video {
             if let Some(Picture { parameters, time, is_key, payloads }) =
-                self.video.take(frame, &unit)
+                self.video.take(frame, &unit, &self.running)
             {
                 let track = self.tracks.get(parameters, frame, out);
                 track.send(frame, track.ticks(time), is_key, payloads, out);
                 self.tracks.tell_clock(parameters, frame, out);
             }
-        } else if let Some(Sound { parameters, packets }) = self.audio.take(frame, &unit) {
+        } else if let Some(Sound { parameters, packets }) =
+            self.audio.take(frame, &unit, &self.running)
+        {
             let track = self.tracks.get(parameters, frame, out);
             for (timestamp, payload) in packets {
                 track.send(frame, timestamp, frame.is_join_point, [payload], out);

@@ -13,7 +13,10 @@ use rtc_stack::{
     payload::{DEFAULT_PAYLOAD, Packetizer, Payload},
 };
 
-use crate::media::{Frame, Role, Unit};
+use crate::{
+    bridge::Running,
+    media::{Frame, Role, Unit},
+};
 
 /// A frame that is shown this much before one that was sent is none that others wait for, but one of
 /// another time: the publisher's clock was set.
@@ -66,7 +69,12 @@ impl Video {
     }
 
     /// The picture that a frame is, if it is one that is sent.
-    pub(super) fn take(&mut self, frame: &Frame, unit: &Unit<'_>) -> Option<Picture<'_>> {
+    pub(super) fn take(
+        &mut self,
+        frame: &Frame,
+        unit: &Unit<'_>,
+        running: &Running,
+    ) -> Option<Picture<'_>> {
         let four_cc = unit.codec?;
         let Role::Frame { is_key, composition_time } = unit.role else {
             // Some encoders say it again and again, in the middle of everything.
@@ -85,6 +93,7 @@ impl Video {
         }
         let time = presentation(frame.time, composition_time);
         if !self.keeps_b_frames && self.is_late(time, is_key) {
+            running.note_late();
             return None;
         }
         let coding = self.coding.as_mut()?;
@@ -95,6 +104,7 @@ impl Video {
             self.waits_for_key |= sent.is_err();
             return None;
         }
+        running.note_frame();
         self.waits_for_key = false;
         self.newest = Some(self.newest.filter(|_| !is_key).map_or(time, |newest| newest.max(time)));
         let parameters = &coding.parameters;

@@ -42,6 +42,8 @@ struct StreamFacts {
     publish: Publish,
     video: Option<Video>,
     audio: Option<Audio>,
+    /// Into how many other forms it is made now, bridges among them.
+    conversions: u64,
 }
 
 /// Who publishes a stream.
@@ -75,9 +77,13 @@ struct Audio {
 }
 
 impl StreamFacts {
-    fn new(stream: &LiveStream) -> Self {
+    fn new(shared: &Shared, stream: &LiveStream) -> Self {
         let published = stream.published();
         let media = &stream.media;
+        let conversions = shared
+            .hub
+            .stream(&stream.key)
+            .map_or(0, |stats| stats.converters_started.saturating_sub(stats.converters_stopped));
         Self {
             id: stream.id.clone(),
             name: stream.key.name().to_owned(),
@@ -106,6 +112,7 @@ impl StreamFacts {
                 profile: audio.profile,
             }),
             publish: Publish { active: published.is_active, cid: published.client },
+            conversions,
         }
     }
 }
@@ -136,7 +143,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, page: Page) -> Respo
     let streams = shared.streams.page(page.start, page.count);
     let body = StreamList {
         total: shared.streams.count(),
-        streams: streams.iter().map(|stream| StreamFacts::new(stream)).collect(),
+        streams: streams.iter().map(|stream| StreamFacts::new(&shared, stream)).collect(),
     };
     Answer::new(&shared, body).into_response()
 }
@@ -152,7 +159,8 @@ pub(super) async fn one(State(shared): State<Arc<Shared>>, Id(id): Id) -> Respon
     shared.clients.refresh();
     match shared.streams.find(&id) {
         Some(stream) => {
-            Answer::new(&shared, OneStream { stream: StreamFacts::new(&stream) }).into_response()
+            Answer::new(&shared, OneStream { stream: StreamFacts::new(&shared, &stream) })
+                .into_response()
         }
         None => Code::StreamNotFound.into_response(),
     }

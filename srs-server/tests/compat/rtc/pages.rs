@@ -13,6 +13,7 @@ fn pages_are_a_part_of_the_server() {
         ("/players/index.html", "text/html; charset=utf-8", "whep.html"),
         ("/players/whip.html", "text/html; charset=utf-8", "whip.js"),
         ("/players/whep.html", "text/html; charset=utf-8", "whep.js"),
+        ("/players/index.js", "text/javascript; charset=utf-8", "/api/v1/streams"),
         ("/players/rtc.js", "text/javascript; charset=utf-8", "RTCPeerConnection"),
         ("/players/whip.js", "text/javascript; charset=utf-8", "rtc.js"),
         ("/players/whep.js", "text/javascript; charset=utf-8", "rtc.js"),

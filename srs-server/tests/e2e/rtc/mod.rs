@@ -6,6 +6,7 @@ mod media;
 mod numbers;
 mod publishers;
 mod strangers;
+mod to_rtmp;
 
 use std::time::Duration;
 

@@ -225,6 +225,8 @@ export class Viewer extends Session {
     /** Of every frame that was decoded: its number, and when it was to be seen. */
     this.frames = [];
     this.damaged = 0;
+    /** When the sound became loud. */
+    this.beeps = [];
     this.stream = new MediaStream();
     this.element = Object.assign(document.createElement("video"), { autoplay: true, muted: false });
     document.body.append(this.element);
@@ -259,6 +261,23 @@ export class Viewer extends Session {
     this.audio = new AudioContext();
     this.analyser = new AnalyserNode(this.audio, { fftSize: 8192 });
     this.audio.createMediaStreamSource(new MediaStream([track])).connect(this.analyser);
+    this.#hear(track.clone());
+  }
+
+  /** Notes when the sound becomes loud, as it is played. */
+  async #hear(track) {
+    const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+    let isLoud = true;
+    for (;;) {
+      const { done, value: sound } = await reader.read();
+      if (done) return;
+      const samples = new Float32Array(sound.numberOfFrames);
+      sound.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+      sound.close();
+      const level = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+      if (level > 0.2 && !isLoud) this.beeps.push(performance.now());
+      isLoud = level > 0.2;
+    }
   }
 
   /** Waits for so many frames more. */
