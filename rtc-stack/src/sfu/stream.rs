@@ -11,7 +11,7 @@ use super::timeline::Timeline;
 use super::{Track, ingest};
 use crate::rtcp::TimestampClock;
 use crate::rtp::RtpPacket;
-use crate::{Limits, MediaKind};
+use crate::{Limits, MediaKind, Ssrc};
 
 /// A track that had no packet for so long is not one that a viewer should get.
 const SILENT: Duration = Duration::from_millis(1_500);
@@ -33,6 +33,8 @@ pub(super) struct StreamTrack {
     pub(super) track: Track,
     pub(super) timeline: Timeline,
     pub(super) history: History,
+    /// What the publisher said last of its clock, which may be before its first packet.
+    told: Option<Told>,
     mapping: Option<TimestampClock>,
     keyframe: Option<Keyframe>,
     asked: Option<Instant>,
@@ -42,6 +44,14 @@ pub(super) struct StreamTrack {
     window: Option<(Instant, u64)>,
     /// Bytes in the last full window.
     rate: u64,
+}
+
+/// Which time on our clock a source's timestamp is.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    ssrc: Ssrc,
+    timestamp: u32,
+    wall: Duration,
 }
 
 /// The last keyframe, to begin with it.
@@ -87,14 +97,9 @@ impl Stream {
     /// Takes what a publisher's report says of a track.
     pub(super) fn report(&mut self, config: &SfuConfig, track: u8, clock: &SenderClock) {
         let Some(track) = self.tracks.get_mut(usize::from(track)) else { return };
-        let Some(timestamp) = track.timeline.timestamp_of(clock.ssrc, clock.timestamp) else {
-            return;
-        };
         let wall = self.clock_offset.wall_time(&config.wall_clock, clock);
-        track.mapping = {
-            let clock_rate = track.timeline.clock_rate();
-            Some(TimestampClock { wall, timestamp, clock_rate })
-        };
+        track.told = Some(Told { ssrc: clock.ssrc, timestamp: clock.timestamp, wall });
+        track.map_clock();
     }
 
     /// Whether there is a track of this number and kind.
@@ -192,6 +197,7 @@ impl StreamTrack {
             timeline: Timeline::new(track.parameters.clock_rate),
             track: track.clone(),
             history: History::new(limits),
+            told: None,
             mapping: None,
             keyframe: None,
             asked: None,
@@ -206,7 +212,7 @@ impl StreamTrack {
         self.timeline.set_clock_rate(track.parameters.clock_rate);
         self.timeline.restart();
         self.track = track.clone();
-        self.mapping = None;
+        (self.told, self.mapping) = (None, None);
         self.keyframe = None;
         self.asked = None;
     }
@@ -230,10 +236,19 @@ impl StreamTrack {
         if placed.is_first {
             self.mapping = None;
             self.keyframe = None;
+            self.map_clock();
         }
         self.note_keyframe(&kept);
         self.count(arrival, packet.bytes().len());
         Some(kept)
+    }
+
+    /// Applies what the publisher said of its clock to the numbering, if it is about the present source.
+    fn map_clock(&mut self) {
+        let Some(Told { ssrc, timestamp, wall }) = self.told else { return };
+        let Some(timestamp) = self.timeline.timestamp_of(ssrc, timestamp) else { return };
+        let clock_rate = self.timeline.clock_rate();
+        self.mapping = Some(TimestampClock { wall, timestamp, clock_rate });
     }
 
     fn note_keyframe(&mut self, kept: &Kept) {

@@ -15,7 +15,7 @@ use rtc_stack::{
     dtls::{Association, Dtls, Handshake, HandshakeEvent, Reaction, Role},
     rtcp::{NtpTime, Packet as Rtcp, Packets, ReportBlock, Writer},
     rtp::Fields,
-    sdp::{Answer, CandidateProtocol, Negotiated, OfferBuilder},
+    sdp::{Answer, CandidateProtocol, MediaSource, Negotiated, OfferBuilder},
     srtp::{Inbound, Outbound, Profile, SessionKeys},
     stun::Credentials,
     transport::{
@@ -74,6 +74,8 @@ pub(crate) struct RtcClient {
     pub(crate) keyframes_wanted: usize,
     /// What the latest report of the server's was, of whom, and when it came.
     reported: HashMap<Ssrc, (NtpTime, Instant)>,
+    /// The last report of each kind: the time on the wall, since 1970, and the timestamp at it.
+    pub(crate) reports: HashMap<MediaKind, (Duration, u32)>,
     /// Whether the server has said goodbye: by RTCP, and by DTLS.
     pub(crate) goodbyes: (bool, bool),
 }
@@ -137,6 +139,7 @@ impl RtcClient {
             nacked: 0,
             keyframes_wanted: 0,
             reported: HashMap::new(),
+            reports: HashMap::new(),
             goodbyes: (false, false),
         }
     }
@@ -420,6 +423,13 @@ impl RtcClient {
                 Rtcp::PictureLoss { .. } => self.keyframes_wanted += 1,
                 Rtcp::SenderReport { ssrc, info, .. } => {
                     self.reported.insert(ssrc, (info.time, Instant::now()));
+                    let mut sections = self.negotiated.sections.iter();
+                    let is_its = |source: &MediaSource| source.ssrc == ssrc;
+                    let section = sections.find(|one| one.remote_sources.iter().any(is_its));
+                    if let Some(section) = section {
+                        let report = (info.time.to_unix(), info.timestamp);
+                        self.reports.insert(section.kind, report);
+                    }
                 }
                 Rtcp::Goodbye(_) => self.goodbyes.0 = true,
                 _ => {}

@@ -24,8 +24,12 @@ use self::{
     video::{Picture, Video},
 };
 use super::Running;
-use crate::media::{Frame, KeyframeWish, RtpBody, RtpItem, RtpSource, Unit};
+use crate::media::{Frame, KeyframeWish, Role, RtpBody, RtpItem, RtpSource, Unit};
 
+/// What is read later than this after it came is what was there before the first viewer.
+const PRESENT: Duration = Duration::from_millis(100);
+/// The oldest keyframe that viewers begin with: all that follows it comes to them in one burst.
+const REPLAYED: Duration = Duration::from_secs(1);
 /// How often it is said which time on the wall a timestamp is.
 const CLOCK_EVERY: Duration = Duration::from_secs(5);
 
@@ -34,6 +38,8 @@ pub(super) struct ToRtc {
     video: Video,
     audio: Audio,
     tracks: Tracks,
+    /// Whether what was there before the first viewer is behind it.
+    is_present: bool,
     running: Running,
 }
 
@@ -53,6 +59,7 @@ impl ToRtc {
             video: Video::new(settings),
             audio: Audio::new(settings.opus_bitrate),
             tracks: Tracks { list: Vec::new(), keyframes, began: None },
+            is_present: false,
             running,
         }
     }
@@ -66,6 +73,14 @@ impl Convert<Frame, RtpItem> for ToRtc {
         out: &mut Output<RtpItem>,
     ) -> Result<(), ConvertError> {
         let Some(unit) = Unit::of(frame) else { return Ok(()) };
+        let age = frame.read_at.elapsed();
+        self.is_present |= unit.role != Role::Config && age <= PRESENT;
+        let is_past = !self.is_present && unit.role != Role::Config;
+        // Old sound would be heard late for as long as a viewer is there; old pictures are needed,
+        // unless they are too many.
+        if is_past && (unit.kind == TagKind::Audio || age > REPLAYED) {
+            return Ok(());
+        }
         if unit.kind == TagKind::Video {
             if let Some(Picture { parameters, time, is_key, payloads }) =
                 self.video.take(frame, &unit, &self.running)
@@ -87,6 +102,7 @@ impl Convert<Frame, RtpItem> for ToRtc {
     }
 
     fn gap(&mut self, _: Lost, _: &mut Output<RtpItem>) {
+        self.is_present = false;
         self.video.gap();
         self.audio.gap();
         // Who reads on has forgotten the tracks, and there may be others now.

@@ -2,9 +2,13 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
+use bytes::Bytes;
 use rtc_stack::MediaKind;
+use rtmp_proto::MediaKind as Rtmp;
 
-use crate::support::{Clip, Ffmpeg, RtcClient, TestServer, clip};
+use crate::support::{
+    Clip, Ffmpeg, Got, RtcClient, RtmpClient, TestServer, clip, key_frame, video_header,
+};
 
 const BRIDGED: &str = "rtc_server { enabled on; listen 0; candidate 127.0.0.1; }
 vhost __defaultVhost__ { rtc { enabled on; rtmp_to_rtc on; } }
@@ -85,4 +89,46 @@ fn pictures_of_rtmp_arrive_bit_by_bit() {
     }
     let marked = viewer.of(MediaKind::Video).iter().filter(|got| got.marker).count();
     assert_eq!(marked, units.len());
+}
+
+/// When a packet was taken, on the publisher's clock, as reports tell.
+fn taken(viewer: &RtcClient, got: &Got) -> Duration {
+    let (wall, timestamp) = viewer.reports[&got.kind];
+    let rate = if got.kind == MediaKind::Audio { 48_000.0 } else { 90_000.0 };
+    let apart = f64::from(got.timestamp.wrapping_sub(timestamp).cast_signed()) / rate;
+    Duration::from_secs_f64(wall.as_secs_f64() + apart)
+}
+
+/// What has one timestamp in RTMP has one time in WebRTC.
+#[test]
+fn reports_say_which_sound_belongs_to_which_picture() {
+    let server = TestServer::configured(BRIDGED);
+    let mut publisher = RtmpClient::publish(&server.rtmp_url("s"));
+    publisher.send(Rtmp::Video, 0, video_header());
+    // 40 ms of sound with each picture, which come 300 ms later than it, as some encoders have them.
+    let mut send = |number: u32| {
+        publisher.send(Rtmp::Video, number * 40, key_frame(number, 100));
+        if let Some(number) = number.checked_sub(8) {
+            let sound = [&b"\x91Opus\xe1"[..], &number.to_be_bytes(), &[0; 8]].concat();
+            publisher.send(Rtmp::Audio, number * 40, Bytes::from(sound));
+        }
+    };
+    (0..30).for_each(&mut send);
+    let mut viewer = RtcClient::play(server.api, "s").connect();
+    for number in 30..100 {
+        send(number);
+        viewer.poll(Duration::from_millis(40));
+    }
+    assert_eq!(viewer.reports.len(), 2);
+    let number = |payload: &[u8]| u32::from_be_bytes(payload[1..5].try_into().unwrap());
+    let sounds = viewer.of(MediaKind::Audio);
+    let mut compared = 0;
+    for picture in viewer.of(MediaKind::Video) {
+        let sound = sounds.iter().find(|got| number(&got.payload) == number(&picture.payload));
+        let Some(sound) = sound else { continue };
+        let apart = taken(&viewer, sound).abs_diff(taken(&viewer, picture));
+        assert!(apart < Duration::from_millis(2), "{apart:?}");
+        compared += 1;
+    }
+    assert!(compared > 20, "{compared}");
 }
