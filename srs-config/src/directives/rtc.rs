@@ -37,7 +37,7 @@ block! {
         /// How many sockets share the port.
         reuseport: u32 = 1, Number(1..=1_024), Never { why: "each thread that has media has a socket of its own" };
         /// Whether the NAL units of a frame are sent as one.
-        merge_nalus: bool = false, OnOff, NotYet;
+        merge_nalus: bool = false, OnOff, Never { why: "units share a packet where they are small, as RFC 6184 has it; what is longer is cut" };
         /// STUN and TURN servers that WHIP and WHEP clients are told of, as URLs.
         ice_servers: Vec<String> = Vec::new(), Words, Added { test: "whip_tells_of_ice_servers" };
         /// A directory.
@@ -93,20 +93,20 @@ block! {
         /// A payload type whose packets are dropped; 0 for none.
         drop_for_pt: u8 = 0, Number(0..=127), Same { test: "packets_of_a_payload_type_are_dropped" };
         /// Whether streams of RTMP are played as WebRTC.
-        rtmp_to_rtc: bool = false, OnOff, NotYet;
+        rtmp_to_rtc: bool = false, OnOff, Same { test: "what_comes_by_rtmp_is_not_there_unless_it_is_brought" };
         /// Whether frames that refer to later ones stay in them.
-        keep_bframe: bool = false, OnOff, NotYet;
+        keep_bframe: bool = false, OnOff, Same { test: "b_frames_are_left_out_unless_they_are_kept" };
         /// Whether supplemental information stays in them.
-        keep_avc_nalu_sei: bool = true, OnOff, NotYet;
+        keep_avc_nalu_sei: bool = true, OnOff, Same { test: "sei_stays_unless_it_is_off" };
         /// The bitrate of the Opus in them, bit/s.
-        opus_bitrate: u32 = 48_000, Reset(Number(8_000..=320_000), 48_000), NotYet;
+        opus_bitrate: u32 = 48_000, Reset(Number(8_000..=320_000), 48_000), Same { test: "opus_has_the_bitrate_that_is_set" };
         /// Whether streams of WebRTC are played as RTMP.
-        rtc_to_rtmp: bool = false, OnOff, NotYet;
+        rtc_to_rtmp: bool = false, OnOff, Same { test: "streams_of_webrtc_are_played_by_rtmp_where_that_is_on" };
         /// How often their publishers are asked for a keyframe.
-        pli_for_rtmp: Duration = seconds(6), Reset(Seconds(0.5..=30.0), seconds(6)), NotYet;
+        pli_for_rtmp: Duration = seconds(6), Reset(Seconds(0.5..=30.0), seconds(6)), Same { test: "streams_of_webrtc_are_played_by_rtmp_where_that_is_on" };
         /// The bitrate of the AAC in them, bit/s.
-        aac_bitrate: u32 = 48_000, Reset(Number(8_000..=320_000), 48_000), NotYet;
+        aac_bitrate: u32 = 48_000, Reset(Number(8_000..=320_000), 48_000), Same { test: "aac_has_the_bitrate_that_is_set" };
         /// Whether the clock rates of the offer hold until a report says better.
-        init_rate_from_sdp: bool = false, OnOff, NotYet;
+        init_rate_from_sdp: bool = false, OnOff, Never { why: "clock rates are always those of the SDP" };
     }
 }

@@ -1,5 +1,6 @@
 //! WebRTC's signalling, as encoders, browsers and SRS's own players use it. No media flow here.
 
+mod bridges;
 mod candidates;
 mod hooks;
 mod json;
