@@ -1,12 +1,13 @@
 //! Live streams.
 
-use std::sync::Arc;
+use std::{any::type_name, sync::Arc};
 
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use stream_hub::StreamStats;
 use utoipa::ToSchema;
 
 use super::{
@@ -14,7 +15,12 @@ use super::{
     query::{Id, Page},
     vhosts::Kbps,
 };
-use crate::{live::LiveStream, server::Shared, system::wall_clock_ms};
+use crate::{
+    live::LiveStream,
+    media::{Frame, RtpItem},
+    server::Shared,
+    system::wall_clock_ms,
+};
 
 /// A stream that somebody publishes or plays.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,8 +48,10 @@ struct StreamFacts {
     publish: Publish,
     video: Option<Video>,
     audio: Option<Audio>,
-    /// Into how many other forms it is made now, bridges among them.
-    conversions: u64,
+    /// Which way it is bridged now, if anybody plays it by other means than it is published by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    bridge: Option<&'static str>,
 }
 
 /// Who publishes a stream.
@@ -80,10 +88,6 @@ impl StreamFacts {
     fn new(shared: &Shared, stream: &LiveStream) -> Self {
         let published = stream.published();
         let media = &stream.media;
-        let conversions = shared
-            .hub
-            .stream(&stream.key)
-            .map_or(0, |stats| stats.converters_started.saturating_sub(stats.converters_stopped));
         Self {
             id: stream.id.clone(),
             name: stream.key.name().to_owned(),
@@ -112,9 +116,18 @@ impl StreamFacts {
                 profile: audio.profile,
             }),
             publish: Publish { active: published.is_active, cid: published.client },
-            conversions,
+            bridge: bridge(shared, stream),
         }
     }
+}
+
+/// Which way a stream is bridged: a lane of the other sort is made from the publisher's.
+fn bridge(shared: &Shared, stream: &LiveStream) -> Option<&'static str> {
+    let stats = shared.hub.stream(&stream.key).filter(StreamStats::is_active)?;
+    let is_made =
+        |item: &str| stats.lanes.iter().any(|lane| lane.item_type == item && lane.source.is_none());
+    let ways = [(type_name::<RtpItem>(), "rtmp_to_rtc"), (type_name::<Frame>(), "rtc_to_rtmp")];
+    ways.into_iter().find(|(item, _)| is_made(item)).map(|(_, way)| way)
 }
 
 /// Streams, the oldest first.

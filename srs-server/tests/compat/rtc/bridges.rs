@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rtc_stack::MediaKind;
 
 use super::RTC;
-use crate::support::{Clip, Ffmpeg, RtcClient, RtmpClient, TestServer, Version, clip};
+use crate::support::{Clip, Ffmpeg, RtcClient, RtmpClient, TestServer, Version, clip, http};
 
 fn server(settings: &str) -> TestServer {
     let vhost = format!("vhost __defaultVhost__ {{ rtc {{ enabled on; {settings} }} }}");
@@ -22,8 +22,17 @@ fn played(clip_of: Clip, settings: &str) -> RtcClient {
         assert!(Instant::now() < deadline, "{} sounds", viewer.of(MediaKind::Audio).len());
         viewer.poll(Duration::from_millis(50));
     }
+    assert_eq!(bridged(&server).as_deref(), Some("rtmp_to_rtc"));
+    let metrics = http(server.api, "GET /metrics", &[], "").body;
+    assert!(metrics.contains("srs_bridges{way=\"rtmp_to_rtc\"} 1\n"), "{metrics}");
     ffmpeg.kill();
     viewer
+}
+
+/// Which way the API says that the stream is bridged.
+fn bridged(server: &TestServer) -> Option<String> {
+    let answer = http(server.api, "GET /api/v1/streams/", &[], "").json();
+    Some(answer["streams"][0]["bridge"].as_str()?.to_owned())
 }
 
 /// How many pictures there are, and whether their timestamps only grow.
