@@ -22,7 +22,7 @@ use rtc_stack::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 /// How long after the first track others are waited for.
@@ -83,10 +83,12 @@ fn parameters(codec: Codec) -> CodecParameters {
 /// Waits for the tracks of the stream.
 async fn tracks(player: &mut Player) -> Result<BTreeMap<u8, CodecParameters>, AnyError> {
     let mut tracks = BTreeMap::new();
+    let mut deadline = None;
     loop {
-        let event = match tracks.is_empty() {
-            true => player.next().await,
-            false => match timeout(OTHER_TRACKS, player.next()).await {
+        let event = match deadline {
+            None => player.next().await,
+            // Of the first there are packets meanwhile.
+            Some(deadline) => match timeout_at(deadline, player.next()).await {
                 Ok(event) => event,
                 Err(_) => return Ok(tracks),
             },
@@ -94,6 +96,7 @@ async fn tracks(player: &mut Player) -> Result<BTreeMap<u8, CodecParameters>, An
         match event.ok_or("the stream has ended")? {
             Event::Track { track, description } => {
                 tracks.insert(track, description.parameters);
+                deadline.get_or_insert_with(|| Instant::now() + OTHER_TRACKS);
             }
             Event::Ended { reason } => return Err(format!("{reason:?}").into()),
             _ => {}

@@ -1,5 +1,6 @@
 //! Every program of this package, run for real. They need ffmpeg and ffprobe.
 
+mod files;
 mod flv_through_hub;
 mod load;
 mod mini_server;

@@ -88,21 +88,34 @@ impl Running {
         Self::start("ffmpeg", &[&["-v", "error", "-y"], arguments].concat())
     }
 
+    /// A current ffmpeg, which `test.sh` puts beside the build: it publishes by WHIP.
+    pub(crate) fn current_ffmpeg(arguments: &[&str]) -> Self {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let folder = target.join("tools/imageio_ffmpeg/binaries");
+        let mut files = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let is_program =
+            |file: &fs::DirEntry| file.file_name().to_string_lossy().starts_with("ffmpeg-");
+        let program = files.find(is_program);
+        let program =
+            program.unwrap_or_else(|| panic!("no ffmpeg in {folder:?}: run ./test.sh once"));
+        Self::start(program.path(), &[&["-v", "error", "-y"], arguments].concat())
+    }
+
     /// The `mini_server` and the address of its streams.
     pub(crate) fn mini_server() -> (Self, String) {
-        let (server, address) = Self::listening("mini_server");
+        let (server, address) = Self::listening("mini_server", &[]);
         (server, format!("rtmp://{address}/live"))
     }
 
     /// The `sfu` and its address.
     pub(crate) fn sfu() -> (Self, String) {
-        let (server, address) = Self::listening("sfu");
+        let (server, address) = Self::listening("sfu", &[]);
         (server, format!("http://{address}"))
     }
 
     /// An example that says where it listens, which is wherever there is room.
-    fn listening(name: &str) -> (Self, String) {
-        let mut server = Self::start(example(name), &["127.0.0.1:0"]);
+    pub(crate) fn listening(name: &str, more: &[&str]) -> (Self, String) {
+        let mut server = Self::start(example(name), &[&["127.0.0.1:0"], more].concat());
         let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
         let line = lines.next().unwrap().unwrap();
         // Its further words are read, so that it can go on talking.

@@ -2,5 +2,6 @@
 
 pub mod candidates;
 pub mod dtls;
+pub mod server;
 pub mod tcp;
 pub mod udp;

@@ -71,6 +71,11 @@ fn what_a_browser_sends_is_recorded_by_rtmp_and_http_flv() {
         await sleep(1000);",
         stream(&server, "s")
     ));
+    let encoded = || {
+        let script = "return (await kept.publisher.flow('outbound-rtp', 'video')).framesEncoded;";
+        usize::try_from(browser.run(script).as_u64().unwrap()).unwrap()
+    };
+    let before = encoded();
     let flv = format!("http://127.0.0.1:{}/live/s.flv", server.http);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let files = [("by-rtmp", server.rtmp_url("s")), ("by-flv", flv)].map(|(name, url)| {
@@ -79,14 +84,20 @@ fn what_a_browser_sends_is_recorded_by_rtmp_and_http_flv() {
         ffmpeg.args(["-v", "error", "-y", "-i", &url, "-t", "6", "-c", "copy"]).arg(&file);
         (Ffmpeg::spawn(ffmpeg, file.clone()), file)
     });
-    for (mut ffmpeg, file) in files {
+    let files = files.map(|(mut ffmpeg, file)| {
         assert!(ffmpeg.wait().success());
+        file
+    });
+    // Both began a while after the browser was asked, and what it encodes is up to the machine.
+    let sent = encoded() - before;
+    for file in files {
         let packets = packets(&file);
         let of = |kind: &'static str| packets.iter().filter(move |packet| packet.stream == kind);
         let (video, audio) = (of("video").count(), of("audio").count());
         eprintln!("{}: {video} pictures, {audio} frames of sound", file.display());
-        // 30 pictures and 47 frames of AAC in a second; the browser may draw fewer.
-        assert!(video > 100 && (260..=300).contains(&audio), "{video} and {audio}");
+        assert!(sent > 10 && video * 2 > sent, "{video} pictures of {sent}");
+        // 47 frames of AAC in a second.
+        assert!((260..=300).contains(&audio), "{audio}");
         for kind in ["video", "audio"] {
             let times: Vec<_> = of(kind).map(|packet| packet.dts).collect();
             assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{kind}: {times:?}");
