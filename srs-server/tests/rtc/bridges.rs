@@ -54,9 +54,10 @@ fn a_browser_plays_what_comes_by_rtmp() {
     assert_eq!(seen["damaged"], 0);
     let hertz = seen["hertz"].as_f64().unwrap();
     assert!((950.0..1050.0).contains(&hertz), "{hertz} Hz");
-    // What the browser needs to bring them together is behind it at the end.
+    // That they belong together is told to some microseconds, which another test looks at. The browser
+    // holds sound back longer than pictures, and brings them together in steps, some a second.
     assert!(offsets.len() >= 4, "{seen:#}");
-    assert!(offsets[offsets.len() - 2..].iter().all(|ms| ms.abs() < 80.0), "{offsets:?}");
+    assert!(offsets[offsets.len() - 2..].iter().all(|ms| ms.abs() < 150.0), "{offsets:?}");
 }
 
 #[test]
