@@ -18,6 +18,7 @@ mod peers;
 mod rtp_packets;
 mod session_pair;
 mod sessions;
+mod sound;
 mod split;
 mod stun_messages;
 mod transports;
@@ -37,6 +38,7 @@ pub use peers::sfu_receive;
 pub use rtp_packets::{rtcp_compound, rtp_arrivals, rtp_packet, srtp_packets};
 pub use session_pair::session_pair;
 pub use sessions::{client_session, server_session};
+pub use sound::{audio_to_opus, opus_to_aac};
 pub use stun_messages::stun;
 pub use transports::{dtls_handshake, ice_tcp};
 
@@ -44,7 +46,7 @@ pub use transports::{dtls_handshake, ice_tcp};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its corpus directory and libFuzzer program.
-pub const TARGETS: [(&str, Target); 26] = [
+pub const TARGETS: [(&str, Target); 28] = [
     ("amf0", amf0),
     ("flv_demux", flv_demux),
     ("flv_codec_records", flv_codec_records),
@@ -71,4 +73,6 @@ pub const TARGETS: [(&str, Target); 26] = [
     ("sfu_receive", sfu_receive),
     ("dtls_handshake", dtls_handshake),
     ("ice_tcp", ice_tcp),
+    ("audio_to_opus", audio_to_opus),
+    ("opus_to_aac", opus_to_aac),
 ];
