@@ -211,6 +211,38 @@ fn limit_is_played_and_published_to() {
     }
 }
 
+#[test]
+fn limit_sends_to_players_by_whep_too() {
+    let (_limit, address) = Running::limit(&["--seconds", "30"]);
+    let url = format!("http://{address}/whep/s");
+    // Who has left is sent nothing, and so is nobody's loss.
+    let (gone, code) = summary(load(&format!("rtc-play --url {url} --clients 3 --seconds 1")));
+    assert_eq!(code, Some(0), "{gone}");
+    let line =
+        format!("rtc-play --url {url} --clients 41 --seconds 4 --settle-ms 500 --per-client");
+    let (got, code) = summary(load(&line));
+    assert_eq!(code, Some(0), "{got}");
+    assert_eq!((&got["started"], &got["probes"]), (&41.into(), &3.into()), "{got}");
+    for client in got["per_client"].as_array().unwrap() {
+        // 4 s of some 130 packets each second, and 600 kbit/s: all that was sent since it came.
+        assert!(client["messages"].as_u64().unwrap() > 400, "{client}");
+        assert!(client["bytes"].as_u64().unwrap() > 240_000, "{client}");
+        for fault in ["gaps", "lost", "repeated"] {
+            assert_eq!(client[fault], 0, "{client}");
+        }
+        // Within a GOP.
+        assert!(client["join_ms"].as_f64().unwrap() < 2_500.0, "{client}");
+    }
+    assert!(got["latency_ms"]["count"].as_u64().unwrap() > 3 * 200, "{got}");
+    assert_eq!((&got["dropped_here"], &got["behind"]), (&0.into(), &0.into()), "{got}");
+
+    let mut socket = std::net::TcpStream::connect(&address).unwrap();
+    socket.write_all(b"POST /whep/s HTTP/1.1\r\nContent-Length: 3\r\n\r\nv=0").unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).unwrap();
+    assert!(answer.is_empty(), "{}", text(&answer));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_report_is_measured_and_rendered() {
@@ -218,7 +250,7 @@ fn a_report_is_measured_and_rendered() {
     let (page, chart) = (folder.path("page.md"), folder.path("page.svg"));
     let report = |more: &str| {
         let line = format!(
-            "report --quick --servers limit --only rtmp-play-0,flv-play-40 --clients 20 \
+            "report --quick --servers limit --only rtmp-play-0,flv-play-40,rtc-play --clients 20 \
              --warmup 1 --steady 2 --out {page} {more}"
         );
         run(LOAD, &line.split_ascii_whitespace().collect::<Vec<_>>())
@@ -229,15 +261,17 @@ fn a_report_is_measured_and_rendered() {
     let told: Value = serde_json::from_slice(&told).unwrap();
     let measurements = told["measurements"].as_array().unwrap();
     let groups: Vec<_> = measurements.iter().map(|one| &one["group"]).collect();
-    assert_eq!(groups, ["rtmp-play-0", "flv-play-40"]);
-    for one in measurements {
+    assert_eq!(groups, ["rtmp-play-0", "flv-play-40", "rtc-play"]);
+    // One in twenty opens what comes by WebRTC.
+    for (one, latencies) in measurements.iter().zip([1000, 1000, 300]) {
         assert!(one["cpu"].as_f64().unwrap() > 0.0, "{one}");
         assert!(one["reads"].as_f64().unwrap() > 5.0, "{one}");
-        assert!(one["latency_ms"]["count"].as_u64().unwrap() > 1000, "{one}");
+        assert!(one["latency_ms"]["count"].as_u64().unwrap() > latencies, "{one}");
+        assert_eq!(one["faults"], serde_json::json!([]), "{one}");
     }
     let rendered = std::fs::read_to_string(&page).unwrap();
     let rows = rendered.lines().filter(|line| line.starts_with("| 20 | limit"));
-    assert_eq!(rows.count(), 2, "{rendered}");
+    assert_eq!(rows.count(), 3, "{rendered}");
     assert!(std::fs::read_to_string(&chart).unwrap().contains("<svg"));
 
     // What has been measured is not measured again, and the page can be made from it.

@@ -65,8 +65,8 @@ pub(super) fn render(data: &Data) -> String {
     let _ = writeln!(
         svg,
         "<text class=\"title\" x=\"16\" y=\"28\">Clients that a core carries</text>\n\
-         <text class=\"note\" x=\"16\" y=\"48\">600 kbit/s each; limit is what the kernel \
-         alone costs. Longer is better.</text>"
+         <text class=\"note\" x=\"16\" y=\"48\">600 kbit/s each; limit is what the kernel and \
+         AES alone cost. Longer is better.</text>"
     );
     let mut y = TOP;
     for Block { title, bars } in &blocks {

@@ -108,7 +108,7 @@ impl Server {
             (Self::Janus, kind) => is_plain || kind == Kind::RtcPublish,
             // It has no window of its own accord.
             (Self::Limit, Kind::RtmpPlay(window) | Kind::FlvPlay(window)) => window != Window::Auto,
-            (Self::Limit, kind) => kind == Kind::RtmpPublish,
+            (Self::Limit, kind) => is_plain || kind == Kind::RtmpPublish,
         }
     }
 
@@ -136,6 +136,8 @@ impl Server {
         let Ports { rtmp, http, api, .. } = ports;
         match (self, kind) {
             (Self::Janus, _) => format!("http://127.0.0.1:{http}/janus/s"),
+            // One port has everything.
+            (Self::Limit, kind) if kind.is_rtc() => rtc_url(rtmp, "whep"),
             (_, Kind::RtcPublish) => rtc_url(api, "whip"),
             (_, kind) if kind.is_rtc() => rtc_url(api, "whep"),
             (Self::Limit, Kind::FlvPlay(_)) => format!("http://127.0.0.1:{rtmp}/live/s.flv"),
@@ -285,7 +287,8 @@ mod tests {
         assert_eq!(peers(Kind::RtmpPlay(Window::Fixed(0))), 4);
         assert_eq!(peers(Kind::FlvPlay(Window::Fixed(350))), 3);
         assert_eq!(peers(Kind::Shrink), 1);
-        assert_eq!(peers(Kind::RtcPlay { streams: 1, cores: 1 }), 2);
+        assert_eq!(peers(Kind::RtcPlay { streams: 1, cores: 1 }), 3);
+        assert_eq!(peers(Kind::RtcPlay { streams: 1, cores: 2 }), 1);
         assert_eq!(peers(Kind::RtcPublish), 2);
     }
 
@@ -310,6 +313,7 @@ mod tests {
         let whep = "http://127.0.0.1:3/rtc/v1/whep/?app=live&stream=s";
         assert_eq!(Server::Ours.url(play, ports), whep);
         assert_eq!(Server::Ours.url(Kind::RtcPublish, ports), whep.replace("whep", "whip"));
+        assert_eq!(Server::Limit.url(play, ports), whep.replace(":3", ":1"));
         assert_eq!(Server::Janus.url(play, ports), "http://127.0.0.1:2/janus/s");
         assert_eq!(Server::Ours.url(Kind::Join, ports), "rtmp://127.0.0.1:1/live/s");
         let publisher = |server: Server| server.publisher(play, ports).map(|line| line.join(" "));

@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use packetize::packetize;
 #[cfg(target_os = "linux")]
 pub(crate) use packetize::packets_per_second;
 pub(crate) use play::play;

@@ -16,7 +16,7 @@ const END: u8 = 0x40;
 const OPUS_HEAD: u8 = 0xfc;
 
 /// The payloads of a frame.
-pub(super) fn packetize(frame: &MediaMessage) -> Vec<Bytes> {
+pub(crate) fn packetize(frame: &MediaMessage) -> Vec<Bytes> {
     match frame.kind {
         MediaKind::Video => video(&frame.payload),
         MediaKind::Audio => {

@@ -33,7 +33,9 @@ const MEASURE: &str = "\
   mountpoint of its streaming plugin, which gets the stream in plain RTP, and publishers have a room of its video room
   each. A core carries two or three hundred: it is measured with no more, and compared by what each costs.
 - **limit**: no server but the bound for one: a loop that writes the same bytes, made once, to everybody, one write per
-  player and window, and reads and drops what is published. What it costs is what the kernel costs.
+  player and window, and reads and drops what is published. What it costs is what the kernel costs. By WebRTC it makes the
+  same stream's packets itself, and copies, numbers and seals them for everybody, one pass per frame, in the same runs
+  and system calls as srs-server: what it costs is what the kernel and AES cost.
 
 ## How it is measured
 
