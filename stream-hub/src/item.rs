@@ -16,6 +16,12 @@ pub struct Slot(pub u8);
 /// reference count, not a copy of the payload. Items are cloned and dropped with the lane locked:
 /// neither may call the hub.
 pub trait Item: Clone + Send + Sync + 'static {
+    /// For how long a join point is one; for ever, unless a kind of item says otherwise.
+    ///
+    /// A lane holds what nobody has still to read only for those who join. Where they would not begin
+    /// with what is old or long, that would be held in vain.
+    const JOIN_BOUND: Option<JoinBound> = None;
+
     /// Bytes of memory the item holds, counted against [`Limits::lane_bytes`](crate::Limits).
     ///
     /// Include the item itself (`size_of::<Self>()`): items without a payload are held as well.
@@ -33,6 +39,15 @@ pub trait Item: Clone + Send + Sync + 'static {
 
     /// The configuration this item sets, or `None` for plain media.
     fn config_slot(&self) -> Option<Slot>;
+}
+
+/// How far behind the head of its lane a join point may be. One that is further is none any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JoinBound {
+    /// Stream time from the join point on.
+    pub time: Duration,
+    /// Bytes ([`Item::size`]) from the join point on.
+    pub bytes: usize,
 }
 
 /// What a reader missed.

@@ -17,7 +17,7 @@ pub use convert::{Convert, ConvertTask, Output, Place};
 pub use error::{ConvertError, Fenced, PublishError, ReadEnd, SubscribeError, Unavailable};
 pub use hub::Hub;
 pub use ids::{BusyPolicy, PublisherId, StreamInfo, StreamKey, TrackId, TrackInfo, Variant};
-pub use item::{Item, Lost, Slot};
+pub use item::{Item, JoinBound, Lost, Slot};
 pub use lane::{Batch, BatchId, Reader, ReaderStats};
 pub use limits::Limits;
 pub use options::{OnLag, OnUnpublish, Start, SubscribeOptions, Window};

@@ -13,6 +13,9 @@ pub enum Start {
     LatestJoinPoint,
     /// At the next join point to come, after the configuration in force there.
     NextJoinPoint,
+    /// At the latest join point held, as [`LatestJoinPoint`](Self::LatestJoinPoint) does, or with the
+    /// next item where none is.
+    LatestJoinPointOrLive,
     /// With the next item, after the configuration in force now.
     Live,
 }
@@ -63,8 +66,7 @@ pub struct SubscribeOptions {
     pub variant: Variant,
     /// Where to start.
     pub start: Start,
-    /// The most items there may be from the latest join point on for
-    /// [`Start::LatestJoinPoint`] to start there; where there are more, it is the next join point.
+    /// The most items there may be from the latest join point on for a reader to start there; where there are more, it is the next join point.
     pub max_replay: u64,
     /// What to do after lagging too far.
     pub on_lag: OnLag,

@@ -12,7 +12,7 @@ use crate::lane::{AnyLane, Lane};
 use crate::stream::Stream;
 use crate::wake::Wakes;
 use crate::{
-    ConvertError, Item, OnUnpublish, ReadEnd, Reader, SubscribeOptions, TrackId, Unavailable,
+    ConvertError, Item, OnUnpublish, ReadEnd, Reader, Start, SubscribeOptions, TrackId, Unavailable,
 };
 
 /// Items converted in one poll: between two, other tasks have their turn.
@@ -76,9 +76,14 @@ impl<In: Item> Link<In> {
     }
 }
 
-/// A converter reads to the end of its stream, and starts where a viewer would.
+/// A converter reads to the end of its stream, and starts where a viewer would. Where join points are
+/// soon none any more it can't wait for one: it may be what asks for the next.
 fn reader<In: Item>(lane: &Arc<Lane<In>>) -> Reader<In> {
-    let options = SubscribeOptions { on_unpublish: OnUnpublish::End, ..Default::default() };
+    let start = match In::JOIN_BOUND {
+        Some(_) => Start::LatestJoinPointOrLive,
+        None => Start::LatestJoinPoint,
+    };
+    let options = SubscribeOptions { start, on_unpublish: OnUnpublish::End, ..Default::default() };
     lane.subscribe(&options, None, None)
 }
 

@@ -107,11 +107,15 @@ impl<T: Item> Ring<T> {
             on_unpublish: options.on_unpublish,
         };
         let is_long = |join: &Join<T>| self.head - join.seq > options.max_replay;
-        match options.start {
-            Start::LatestJoinPoint if !self.join.as_ref().is_some_and(is_long) => {
-                _ = self.join(&mut cursor)
-            }
-            Start::LatestJoinPoint | Start::NextJoinPoint => {
+        let latest = matches!(options.start, Start::LatestJoinPoint | Start::LatestJoinPointOrLive);
+        let start = match &self.join {
+            Some(join) if latest && is_long(join) => Start::NextJoinPoint,
+            None if options.start == Start::LatestJoinPointOrLive => Start::Live,
+            _ => options.start,
+        };
+        match start {
+            Start::LatestJoinPoint | Start::LatestJoinPointOrLive => _ = self.join(&mut cursor),
+            Start::NextJoinPoint => {
                 cursor.from = self.head;
                 self.wait_join(&mut cursor);
             }
@@ -140,7 +144,7 @@ impl<T: Item> Ring<T> {
     fn join(&mut self, cursor: &mut Cursor<T>) -> u64 {
         let first = self.stop_waiting(cursor).filter(|join| join.seq >= cursor.from);
         let latest = self.join.as_ref().filter(|join| join.seq >= cursor.from);
-        let Some(Join { seq, configs }) = first.or_else(|| latest.cloned()) else {
+        let Some(Join { seq, configs, .. }) = first.or_else(|| latest.cloned()) else {
             self.wait_join(cursor);
             return 0;
         };
@@ -255,7 +259,8 @@ impl<T: Item> Ring<T> {
                     self.remove(cursor);
                     cursor.rejoin();
                 }
-                cursor.broken = cursor.told != NOWHERE;
+                // Who came after another break in the same place has not read what was before either.
+                cursor.broken |= cursor.told != NOWHERE && cursor.told <= seq;
                 cursor.from = cursor.from.max(seq);
             }
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::config::{self, Configs};
-use super::segment::{Held, SLOTS, Segment};
+use super::segment::{Held, Segment, slots};
 use super::waiting::Waiting;
 use crate::{Item, Limits, ReadEnd};
 
@@ -38,11 +38,14 @@ impl<T> Part<T> {
 pub(super) struct Join<T> {
     pub(super) seq: u64,
     pub(super) configs: Configs<T>,
+    time: Duration,
+    /// Bytes that were pushed before it.
+    bytes: u64,
 }
 
 impl<T> Clone for Join<T> {
     fn clone(&self) -> Self {
-        Self { seq: self.seq, configs: Arc::clone(&self.configs) }
+        Self { configs: Arc::clone(&self.configs), ..*self }
     }
 }
 
@@ -144,7 +147,8 @@ impl<T: Item> Ring<T> {
         let at = self.open_part(size, time);
         let seq = self.head;
         if item.is_join_point() {
-            let join = Join { seq, configs: self.configs.clone() };
+            let (configs, bytes) = (self.configs.clone(), self.counters.pushed_bytes);
+            let join = Join { seq, configs, time, bytes };
             self.parts[at].readers += self.waiting.arrive(&join);
             self.join = Some(join);
         }
@@ -159,7 +163,17 @@ impl<T: Item> Ring<T> {
         part.segment.set(part.len, Held { item, end: self.counters.pushed_bytes });
         part.len += 1;
         part.bytes += size;
+        self.forget_far_join();
         self.trim();
+    }
+
+    /// Lets go of a join point that is none any more.
+    fn forget_far_join(&mut self) {
+        let (Some(bound), Some(join)) = (T::JOIN_BOUND, &self.join) else { return };
+        let bytes = self.counters.pushed_bytes - join.bytes;
+        if self.last_time.saturating_sub(join.time) > bound.time || bytes > bound.bytes as u64 {
+            self.join = None;
+        }
     }
 
     /// Lets go of whole segments until an item of `size` bytes at `time` is within the bounds.
@@ -177,7 +191,7 @@ impl<T: Item> Ring<T> {
     /// Index of the part that takes the next item.
     fn open_part(&mut self, size: usize, time: Duration) -> usize {
         if let Some(last) = self.parts.back_mut() {
-            let full = last.len >= SLOTS
+            let full = last.len >= slots::<T>()
                 || last.bytes.saturating_add(size) > self.bound_bytes / STEPS as usize
                 || time.saturating_sub(last.first) > self.bound_time / STEPS;
             if last.open && !full {
@@ -308,7 +322,12 @@ impl<T: Item> Ring<T> {
 
     /// The configuration in force at the latest join point and the items from there on.
     pub(super) fn replay(&self) -> Vec<T> {
-        let Some(join) = &self.join else { return Vec::new() };
+        let Some(join) = &self.join else {
+            // Who can't wait for a join point goes on with what comes next.
+            let is_live = T::JOIN_BOUND.is_some();
+            let configs = self.configs.iter().filter(|_| is_live);
+            return configs.map(|config| config.item.clone()).collect();
+        };
         let configs = join.configs.iter().map(|config| config.item.clone());
         let from = self.find(join.seq).unwrap_or(self.parts.len());
         let items = self.parts.range(from..).flat_map(|part| {

@@ -2,9 +2,13 @@
 
 use std::sync::OnceLock;
 
-/// Slots of a segment: enough that a reader rarely crosses into another, few enough that
-/// dropping one is a small step.
-pub(crate) const SLOTS: usize = 64;
+use crate::Item;
+
+/// Slots of a segment: enough that a reader rarely crosses into another, few enough that dropping one
+/// is a small step. Lanes of which little is held for joiners should not hold more in what is open.
+pub(crate) const fn slots<T: Item>() -> usize {
+    if T::JOIN_BOUND.is_some() { 16 } else { 64 }
+}
 
 /// An item in its place, with the lane's running byte count.
 pub(crate) struct Held<T> {
@@ -14,15 +18,15 @@ pub(crate) struct Held<T> {
     pub(crate) end: u64,
 }
 
-/// Items `base .. base + SLOTS` of a lane.
+/// Items `base .. base + slots` of a lane.
 pub(crate) struct Segment<T> {
     pub(crate) base: u64,
     slots: Box<[OnceLock<Held<T>>]>,
 }
 
-impl<T> Segment<T> {
+impl<T: Item> Segment<T> {
     pub(crate) fn new(base: u64) -> Self {
-        Self { base, slots: (0..SLOTS).map(|_| OnceLock::new()).collect() }
+        Self { base, slots: (0..slots::<T>()).map(|_| OnceLock::new()).collect() }
     }
 
     /// Fills slot `at`; the ring's lock makes sure that it is the next empty one.

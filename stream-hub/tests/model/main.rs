@@ -181,6 +181,7 @@ impl<T: Text> World<T> {
             start: self.random.pick(&[
                 Start::LatestJoinPoint,
                 Start::LatestJoinPoint,
+                Start::LatestJoinPointOrLive,
                 Start::NextJoinPoint,
                 Start::Live,
             ]),
@@ -192,13 +193,17 @@ impl<T: Text> World<T> {
         let group = self.random.chance(70).then_some(&self.group);
         let reader = self.stream.hub.subscribe(&self.stream.key, options, group).unwrap();
         let head = self.log.head();
-        let (place, told) = match options.start {
+        let start = match options.start {
+            Start::LatestJoinPointOrLive if self.log.latest().is_none() => Start::Live,
+            start => start,
+        };
+        let (place, told) = match start {
             Start::Live => {
                 let told = if self.log.breaks.contains(&head) { head } else { head.max(1) - 1 };
                 (Spot::At { replay: self.log.configs(head), next: head }, Some(told))
             }
             Start::NextJoinPoint => (Spot::Waits { since: head, lost: None }, None),
-            Start::LatestJoinPoint => match self.log.latest() {
+            Start::LatestJoinPoint | Start::LatestJoinPointOrLive => match self.log.latest() {
                 Some(key) if self.log.may_be_gone(key) => return,
                 Some(key) => (Spot::At { replay: self.log.configs(key), next: key }, Some(key)),
                 None => (Spot::Waits { since: head, lost: None }, None),
