@@ -19,7 +19,7 @@ use rtc_stack::{
     rtp::RtpPacket,
     sfu::{SenderClock, Track, TrackPacket},
 };
-use stream_hub::{Fenced, Item, Slot, Writer};
+use stream_hub::{Fenced, Item, JoinBound, Slot, Writer};
 
 use super::{AudioInfo, MediaInfo, VideoInfo};
 
@@ -30,6 +30,11 @@ const RESUME_STEP: Duration = Duration::from_millis(40);
 /// A stream without a keyframe for so long can be joined anywhere: it has no video, or its encoder
 /// makes keyframes when it is asked to, and whoever joins asks.
 const JOIN_ANYWHERE: Duration = Duration::from_secs(10);
+
+/// With what is older or longer no viewer begins: it would play behind the others, or be sent more in
+/// one go than its path carries ([`rtc_stack::Limits`]).
+const REPLAY_AGE: Duration = Duration::from_secs(1);
+const REPLAY_BYTES: usize = 64 << 10;
 
 /// One item of a stream's lane of RTP.
 #[derive(Debug, Clone)]
@@ -102,6 +107,8 @@ impl RtpItem {
 }
 
 impl Item for RtpItem {
+    const JOIN_BOUND: Option<JoinBound> = Some(JoinBound { time: REPLAY_AGE, bytes: REPLAY_BYTES });
+
     fn size(&self) -> usize {
         let payload = match &self.body {
             RtpBody::Packet(packet) => packet.packet.bytes().len(),
@@ -131,6 +138,8 @@ pub struct RtpIngest {
     keyframes: Arc<KeyframeWish>,
     /// What the publisher calls its tracks, and what they are, in the order in which they came.
     tracks: Vec<(u8, Track)>,
+    /// The same where each packet needs no more: what it calls them, and which are pictures.
+    places: Vec<(u8, bool)>,
     has_video: bool,
     /// Where the stream's clock is at the first packet.
     start: Duration,
@@ -156,6 +165,7 @@ impl RtpIngest {
             writer,
             keyframes,
             tracks: Vec::new(),
+            places: Vec::new(),
             has_video,
             start,
             began: None,
@@ -181,6 +191,9 @@ impl RtpIngest {
             Some((_, known)) => *known = track,
             None => self.tracks.push((number, track)),
         }
+        let is_video = |track: &Track| track.kind() == Some(MediaKind::Video);
+        let places = self.tracks.iter().map(|(known, track)| (*known, is_video(track)));
+        self.places = places.collect();
         let tracks = self.tracks.iter().map(|(_, track)| track.clone()).collect();
         let source = RtpSource { tracks, keyframes: self.keyframes.clone() };
         self.push_body(RtpBody::Source(Arc::new(source)), false, now)
@@ -191,7 +204,7 @@ impl RtpIngest {
     /// # Errors
     /// Another publisher took the stream over.
     pub fn push(&mut self, number: u8, packet: RtpPacket, media: &MediaInfo) -> Result<(), Fenced> {
-        let Some(track) = self.place(number) else { return Ok(()) };
+        let Some((track, is_video)) = self.place(number) else { return Ok(()) };
         let now = packet.arrival;
         let began = *self.began.get_or_insert(now);
         let has_passed = |since: Instant| now.saturating_duration_since(since) >= JOIN_ANYWHERE;
@@ -201,7 +214,6 @@ impl RtpIngest {
             self.joined = Some(now);
         }
         self.bytes += packet.bytes().len() as u64;
-        let is_video = self.kind(track) == Some(MediaKind::Video);
         if packet.is_keyframe_start {
             self.show_keyframe(track, &packet, media);
         }
@@ -218,7 +230,7 @@ impl RtpIngest {
     /// # Errors
     /// Another publisher took the stream over.
     pub fn report(&mut self, number: u8, clock: SenderClock) -> Result<(), Fenced> {
-        let Some(track) = self.place(number) else { return Ok(()) };
+        let Some((track, _)) = self.place(number) else { return Ok(()) };
         self.push_body(RtpBody::Clock { track, clock }, false, clock.arrival)
     }
 
@@ -242,13 +254,11 @@ impl RtpIngest {
         }
     }
 
-    fn place(&self, number: u8) -> Option<u8> {
-        let place = self.tracks.iter().position(|(known, _)| *known == number)?;
-        u8::try_from(place).ok()
-    }
-
-    fn kind(&self, place: u8) -> Option<MediaKind> {
-        self.tracks.get(usize::from(place))?.1.kind()
+    /// The place of a track, and whether it is pictures.
+    fn place(&self, number: u8) -> Option<(u8, bool)> {
+        let mut places = (0..=u8::MAX).zip(&self.places);
+        let (place, (_, is_video)) = places.find(|(_, (known, _))| *known == number)?;
+        Some((place, *is_video))
     }
 
     fn push_body(

@@ -47,38 +47,33 @@ impl Watched {
     /// Subscribes, and reads what there is since the latest place to join. If there is no such place
     /// yet, it is whatever comes next, before which the tracks are told.
     pub(super) fn subscribe(&mut self, hub: &Hub, group: &WakeGroup) -> Vec<RtpItem> {
-        for start in [Start::LatestJoinPoint, Start::Live] {
-            let options =
-                SubscribeOptions { start, window: Window::Every, ..SubscribeOptions::default() };
-            let mut reader = match hub.subscribe::<RtpItem>(&self.key, options, Some(group)) {
-                Ok(reader) => reader,
-                Err(error) => {
-                    warn!(stream = %self.key, "can't be played: {error}");
-                    return Vec::new();
-                }
-            };
-            let mut items = Vec::new();
-            let cx = &mut Context::from_waker(&self.waker);
-            let end = loop {
-                match reader.poll_batch(cx, usize::MAX) {
-                    Poll::Pending => break None,
-                    Poll::Ready(Ok(batch)) => {
-                        reader.advance(batch.len());
-                        items.extend(batch.iter().cloned());
-                    }
-                    Poll::Ready(Err(end)) => break Some(end),
-                }
-            };
-            if let Some(end) = end {
-                self.ended(&end);
+        let start = Start::LatestJoinPointOrLive;
+        let options =
+            SubscribeOptions { start, window: Window::Every, ..SubscribeOptions::default() };
+        let mut reader = match hub.subscribe::<RtpItem>(&self.key, options, Some(group)) {
+            Ok(reader) => reader,
+            Err(error) => {
+                warn!(stream = %self.key, "can't be played: {error}");
                 return Vec::new();
             }
-            if !items.is_empty() || start == Start::Live {
-                self.reader = Some(reader);
-                return items;
+        };
+        let mut items = Vec::new();
+        let cx = &mut Context::from_waker(&self.waker);
+        loop {
+            match reader.poll_batch(cx, usize::MAX) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(batch)) => {
+                    reader.advance(batch.len());
+                    items.extend(batch.iter().cloned());
+                }
+                Poll::Ready(Err(end)) => {
+                    self.ended(&end);
+                    return Vec::new();
+                }
             }
         }
-        Vec::new()
+        self.reader = Some(reader);
+        items
     }
 
     /// Takes one item: packets are put aside.
