@@ -39,6 +39,8 @@ impl Sfu {
         if let Some(track) = publisher.tracks.get_mut(usize::from(track)) {
             track.is_keyframe_wanted = track.kind == MediaKind::Video;
         }
+        let place = publisher.place;
+        self.serve_soon(place);
         Ok(())
     }
 
@@ -90,12 +92,39 @@ impl Sfu {
         }
     }
 
-    /// Sends a publisher what is due: requests for lost packets and keyframes, reports, arrivals.
-    pub(super) fn serve_publisher(&mut self, now: Instant, id: PeerId, out: &mut Outgoing) {
-        let Some(peer) = self.peers.get_mut(id) else { return };
-        let Some(flow) = peer.session.selected() else { return };
-        let RoleState::Publisher(publisher) = &mut peer.role else { return };
-        let Some(mut outbound) = publisher.outbound.take() else { return };
+    /// Serves the publisher in a place of the list with the next turn.
+    pub(super) fn serve_soon(&mut self, place: usize) {
+        if let Some((_, due)) = self.publishers.get_mut(place) {
+            *due = None;
+        }
+    }
+
+    /// Takes a publisher out of the list.
+    pub(super) fn serve_no_more(&mut self, id: PeerId) {
+        let Some(place) = self.publishers.iter().position(|(publisher, _)| *publisher == id) else {
+            return;
+        };
+        self.publishers.swap_remove(place);
+        let Some((moved, _)) = self.publishers.get(place) else { return };
+        if let Some(RoleState::Publisher(moved)) =
+            self.peers.get_mut(*moved).map(|peer| &mut peer.role)
+        {
+            moved.place = place;
+        }
+    }
+
+    /// Sends a publisher what is due: requests for lost packets and keyframes, reports, arrivals. Answers when there is
+    /// more; `None` for at once.
+    pub(super) fn serve_publisher(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        out: &mut Outgoing,
+    ) -> Option<Instant> {
+        let peer = self.peers.get_mut(id)?;
+        let flow = peer.session.selected()?;
+        let RoleState::Publisher(publisher) = &mut peer.role else { return None };
+        let mut outbound = publisher.outbound.take()?;
         let scratch = &mut self.scratch;
         let mut compound = Compound { scratch, outbound: &mut outbound, flow, out };
         publisher.write_requests(now, &self.config, &mut compound);
@@ -110,6 +139,10 @@ impl Sfu {
             publisher.write_arrivals(&mut compound);
         }
         publisher.outbound = Some(outbound);
+        if publisher.tracks.iter().any(PublishedTrack::has_wishes) {
+            return None;
+        }
+        [publisher.report_due, publisher.twcc_due].into_iter().flatten().min()
     }
 
     /// Tells a peer that nothing follows.

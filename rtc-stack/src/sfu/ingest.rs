@@ -31,8 +31,9 @@ pub(super) fn normalise(
         (level.map_or(0, |_| AUDIO_LEVEL_ID), level.as_ref().map_or(none, |byte| byte)),
         (orientation.map_or(0, |_| ORIENTATION_ID), orientation.as_ref().map_or(none, |byte| byte)),
     ];
-    // Room for the header with both extensions.
-    let mut bytes = BytesMut::with_capacity(payload.len().saturating_add(20));
+    // Not a byte of room more: what fits needs no second piece of memory to be shared.
+    let room = Fields::encoded_len(&carried).saturating_add(payload.len());
+    let mut bytes = BytesMut::with_capacity(room);
     fields.append(&carried, &mut bytes);
     bytes.put_slice(payload);
     RtpPacket::parse(bytes, sequence, arrival, codec).ok()

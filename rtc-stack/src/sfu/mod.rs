@@ -80,7 +80,8 @@ pub struct Sfu {
     by_flow: HashMap<Flow, PeerId>,
     /// Peers that have not shown themselves.
     pending: usize,
-    publishers: Vec<PeerId>,
+    /// Publishers that have keys, and when there is something to send to each; `None` for at once.
+    publishers: Vec<(PeerId, Option<Instant>)>,
     /// Viewers that are being sent what was there before them.
     catching_up: Vec<(StreamId, PeerId)>,
     /// Viewers that are being sent more than media, to see whether their path carries it.
@@ -260,7 +261,7 @@ impl Sfu {
         if removed.session.selected().is_none() {
             self.pending = self.pending.saturating_sub(1);
         }
-        self.publishers.retain(|publisher| *publisher != peer);
+        self.serve_no_more(peer);
         self.slots.remove();
         if self.peers.len() == 0 {
             // After a flood, its memory goes back.
@@ -302,7 +303,8 @@ impl Sfu {
         match &mut found.role {
             RoleState::Publisher(publisher) => {
                 publisher.connect(now, outbound);
-                self.publishers.push(peer);
+                publisher.place = self.publishers.len();
+                self.publishers.push((peer, None));
                 self.publishers_due.get_or_insert(now);
             }
             RoleState::Viewer(viewer) => {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::Track;
 use super::seen::Seen;
 use crate::rtcp::ReportBlock;
-use crate::rtp::{Arrived, NackList, ReceiveStatistics};
+use crate::rtp::{Arrived, ExtensionMap, Fields, NackList, ReceiveStatistics};
 use crate::sdp::NegotiatedCodec;
-use crate::{Limits, MediaKind, PayloadType, Rid, Ssrc};
+use crate::{Codec, Limits, MediaKind, PayloadType, Rid, Ssrc};
 
 /// A track, or a simulcast layer of one.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ pub(super) struct PublishedTrack {
     /// What it has in its packets now, once there are any.
     pub(super) ssrc: Option<Ssrc>,
     pub(super) payload_type: Option<PayloadType>,
+    /// The codec and clock rate of that: what each packet needs lies here, and not where it was agreed.
+    coding: Option<(Codec, u32)>,
+    /// The extensions of its section.
+    pub(super) ids: ExtensionMap,
     pub(super) nacks: NackList,
     pub(super) statistics: Option<ReceiveStatistics>,
     /// The last report of it.
@@ -42,6 +46,7 @@ impl PublishedTrack {
         section: usize,
         kind: MediaKind,
         layer: Option<Rid>,
+        ids: ExtensionMap,
         limits: &Limits,
     ) -> Self {
         Self {
@@ -50,6 +55,8 @@ impl PublishedTrack {
             layer,
             ssrc: None,
             payload_type: None,
+            coding: None,
+            ids,
             nacks: NackList::new(limits),
             statistics: None,
             reported: None,
@@ -84,7 +91,20 @@ impl PublishedTrack {
             return None;
         }
         self.payload_type = Some(codec.payload_type);
+        self.coding = Some((codec.parameters.codec, codec.parameters.clock_rate));
         Some(Track { parameters: codec.parameters.clone(), layer: self.layer })
+    }
+
+    /// The codec and clock rate of a packet, if it is as the one before it.
+    pub(super) fn known_coding(&self, fields: &Fields) -> Option<(Codec, u32)> {
+        let is_known =
+            self.ssrc == Some(fields.ssrc) && self.payload_type == Some(fields.payload_type);
+        self.coding.filter(|_| is_known)
+    }
+
+    /// Whether there is something to ask for, now or in a moment.
+    pub(super) fn has_wishes(&self) -> bool {
+        !self.nacks.is_empty() || self.is_keyframe_wanted
     }
 
     /// Counts a packet of the source. False if it came before, by a retransmission.

@@ -10,7 +10,7 @@ use crate::rtp::{
 };
 use crate::sdp::{ExtensionIds, NegotiatedCodec, NegotiatedSection};
 use crate::srtp::Outbound;
-use crate::{Limits, MediaKind, PayloadType, Rid, Ssrc};
+use crate::{CodecParameters, Limits, MediaKind, PayloadType, Rid, Ssrc};
 
 /// Most simulcast layers that are told apart by their sources alone: browsers make three.
 const OLD_LAYERS: usize = 4;
@@ -27,6 +27,10 @@ pub(super) struct Publisher {
     pub(super) ssrc: Ssrc,
     pub(super) outbound: Option<Outbound>,
     pub(super) twcc: Option<TwccRecorder>,
+    /// The id of the number on the transport. Under BUNDLE, an id means the same in every section (RFC 8843, 15).
+    transport_id: Option<u8>,
+    /// Its place in the shard's list of publishers.
+    pub(super) place: usize,
     pub(super) twcc_due: Option<Instant>,
     pub(super) report_due: Option<Instant>,
     /// Whether RTCP compounds may leave out their beginning (RFC 5506): all sections agreed to it.
@@ -62,6 +66,8 @@ pub(super) struct Ingested {
     pub(super) description: Option<Track>,
     /// None for what carries nothing or came before.
     pub(super) packet: Option<RtpPacket>,
+    /// There is something to ask the publisher for.
+    pub(super) has_wishes: bool,
 }
 
 impl Publisher {
@@ -78,6 +84,8 @@ impl Publisher {
             ssrc,
             outbound: None,
             twcc: None,
+            transport_id: None,
+            place: usize::MAX,
             twcc_due: None,
             report_due: None,
             is_reduced: sections.iter().all(|section| section.rtcp_rsize),
@@ -103,6 +111,7 @@ impl Publisher {
             rids => rids.iter().copied().map(Some).collect(),
         };
         let is_by_source = agreed.rids.is_empty();
+        let ids = extension_map(&agreed.extensions);
         for (place, layer) in layers.into_iter().enumerate() {
             let number = self.tracks.len();
             let source = agreed.remote_sources.get(place).filter(|_| is_by_source);
@@ -111,7 +120,7 @@ impl Publisher {
             } else {
                 layer
             };
-            self.tracks.push(PublishedTrack::new(index, agreed.kind, named, limits));
+            self.tracks.push(PublishedTrack::new(index, agreed.kind, named, ids, limits));
             if let Some(source) = source {
                 self.know(source.ssrc, Source::Media(number));
                 if let Some(rtx) = source.rtx {
@@ -119,9 +128,10 @@ impl Publisher {
                 }
             }
         }
-        let ids = extension_map(&agreed.extensions);
-        let has_twcc = agreed.codecs.iter().any(|codec| codec.feedback.transport_cc)
-            && ids.id(ExtensionKind::TransportSequence).is_some();
+        let transport_id = ids.id(ExtensionKind::TransportSequence);
+        self.transport_id = self.transport_id.or(transport_id);
+        let has_twcc =
+            agreed.codecs.iter().any(|codec| codec.feedback.transport_cc) && transport_id.is_some();
         if has_twcc && self.twcc.is_none() {
             self.twcc = Some(TwccRecorder::new(limits));
         }
@@ -167,27 +177,33 @@ impl Publisher {
         index: u64,
         payload: &[u8],
     ) -> Option<Ingested> {
+        let place = u8::try_from(number).ok()?;
         let track = self.tracks.get_mut(number)?;
-        let section = self.sections.get(track.section)?;
-        let codec = section.agreed.codec(fields.payload_type)?;
-        let clock_rate = codec.parameters.clock_rate;
-        if self.dropped == Some(fields.payload_type) {
-            // What has arrived is not lost, and so not asked for again.
-            if track.ssrc == Some(fields.ssrc) {
-                track.note(now, index, fields.timestamp, clock_rate, payload.len());
+        let (coding, clock_rate, description) = match track.known_coding(&fields) {
+            Some((coding, clock_rate)) => (coding, clock_rate, None),
+            None => {
+                let section = self.sections.get(track.section)?;
+                let codec = section.agreed.codec(fields.payload_type)?;
+                let CodecParameters { codec: coding, clock_rate, .. } = codec.parameters;
+                if self.dropped == Some(fields.payload_type) {
+                    // What has arrived is not lost, and so not asked for again.
+                    if track.ssrc == Some(fields.ssrc) {
+                        track.note(now, index, fields.timestamp, clock_rate, payload.len());
+                    }
+                    let has_wishes = track.has_wishes();
+                    let (description, packet) = (None, None);
+                    return Some(Ingested { track: place, description, packet, has_wishes });
+                }
+                (coding, clock_rate, track.begin(fields.ssrc, codec))
             }
-            let track = u8::try_from(number).ok()?;
-            return Some(Ingested { track, description: None, packet: None });
-        }
-        let description = track.begin(fields.ssrc, codec);
+        };
         let is_new = track.note(now, index, fields.timestamp, clock_rate, payload.len());
-        let coding = codec.parameters.codec;
         let packet = || {
-            let extensions = (extensions, &section.ids);
+            let extensions = (extensions, &track.ids);
             normalise(fields, extensions, payload, index, now, coding)
         };
         let packet = if is_new { packet() } else { None };
-        Some(Ingested { track: u8::try_from(number).ok()?, description, packet })
+        Some(Ingested { track: place, description, packet, has_wishes: track.has_wishes() })
     }
 
     fn receive_retransmission(
@@ -201,8 +217,12 @@ impl Publisher {
         let track = self.tracks.get_mut(number)?;
         let section = self.sections.get(track.section)?;
         let codec = section.agreed.codec_of_rtx(fields.payload_type)?;
-        let nothing =
-            Ingested { track: u8::try_from(number).ok()?, description: None, packet: None };
+        let nothing = Ingested {
+            track: u8::try_from(number).ok()?,
+            description: None,
+            packet: None,
+            has_wishes: track.has_wishes(),
+        };
         // Senders probe the path by retransmissions of nothing.
         let Some((original, payload)) = payload.split_first_chunk() else { return Some(nothing) };
         let original = u16::from_be_bytes(*original);
@@ -217,17 +237,14 @@ impl Publisher {
         }
         let fields =
             Fields { ssrc, payload_type: codec.payload_type, sequence: original, ..fields };
-        let extensions = (extensions, &section.ids);
+        let extensions = (extensions, &track.ids);
         let coding = codec.parameters.codec;
         let packet = normalise(fields, extensions, payload, sequence, now, coding);
         Some(Ingested { packet, ..nothing })
     }
 
     fn note_transport_sequence(&mut self, now: Instant, extensions: &Extensions<'_>) {
-        let Some(twcc) = &mut self.twcc else { return };
-        // Under BUNDLE, an id means the same in every section (RFC 8843, 15).
-        let id = |section: &PublishedSection| section.ids.id(ExtensionKind::TransportSequence);
-        let Some(id) = self.sections.iter().find_map(id) else { return };
+        let (Some(twcc), Some(id)) = (&mut self.twcc, self.transport_id) else { return };
         let data = extensions.clone().data_of(id).and_then(|data| data.first_chunk().copied());
         if let Some(data) = data {
             twcc.receive(u16::from_be_bytes(data), now);

@@ -109,6 +109,10 @@ impl Sfu {
             peer.refused.note_unknown();
             return;
         };
+        if ingested.has_wishes {
+            let place = publisher.place;
+            self.serve_soon(place);
+        }
         if let Some(description) = ingested.description {
             self.events.push_back(Event::Track { peer: id, track: ingested.track, description });
         }

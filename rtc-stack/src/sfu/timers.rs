@@ -36,9 +36,14 @@ impl Sfu {
             } else {
                 Some(now.checked_add(PUBLISHERS).unwrap_or(now))
             };
-            for index in 0..self.publishers.len() {
-                if let Some(&publisher) = self.publishers.get(index) {
-                    self.serve_publisher(now, publisher, out);
+            // The list alone is gone through: nearly all have nothing due.
+            for place in 0..self.publishers.len() {
+                let is_due = |due: &Option<Instant>| due.is_none_or(|due| due <= now);
+                let found = self.publishers.get(place).filter(|(_, due)| is_due(due));
+                let Some(&(publisher, _)) = found else { continue };
+                let next = self.serve_publisher(now, publisher, out);
+                if let Some((_, due)) = self.publishers.get_mut(place) {
+                    *due = next;
                 }
             }
         }
