@@ -4,6 +4,10 @@
 //! What a publisher costs is mostly its reads: the wake, the turn of its task and the call, for one
 //! message or for ten. A connection whose window runs asks for no wake; all that are due within a
 //! tick are woken together.
+//!
+//! Publishers and viewers of WebRTC share a socket, which is read whenever something comes. Where much
+//! comes, the thread pauses for a moment before it waits for more, and each read takes what came
+//! meanwhile of all of them.
 
 use std::{
     collections::BTreeMap,
@@ -35,6 +39,15 @@ const STEP: f64 = 0.000_3;
 const USUAL_INTERVAL: f64 = 0.015;
 /// With this many publishers in a window most of what comes need not be looked at yet.
 const MANY_WAITING: usize = 64;
+/// How long a thread pauses while many wait: else each message that comes would wake it, to find that
+/// nobody wants it yet.
+const PAUSE: Duration = Duration::from_millis(1);
+/// Datagrams a second from which on a thread pauses between reads of them, and how many more make a
+/// pause of a whole millisecond. A hundred viewers that report what they get send fewer.
+const DATAGRAMS_AT_ONCE: f64 = 4_000.0;
+const DATAGRAMS_A_MS: f64 = 12_000.0;
+/// A shorter pause saves nothing: the system takes as long to wake us.
+const MIN_PAUSE: Duration = Duration::from_micros(100);
 
 /// When a publisher's socket is read again after a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +67,10 @@ pub struct ReadPace {
     auto: AtomicU64,
     /// Reads so far.
     reads: AtomicU64,
+    /// Datagrams that were read so far.
+    datagrams: AtomicU64,
+    /// The pause that they are worth, in microseconds.
+    pause: AtomicU64,
     publishers: AtomicUsize,
     waiting: AtomicUsize,
     due: Mutex<Due>,
@@ -71,6 +88,8 @@ impl ReadPace {
             start,
             auto: AtomicU64::new(0),
             reads: AtomicU64::new(0),
+            datagrams: AtomicU64::new(0),
+            pause: AtomicU64::new(0),
             publishers: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             due: Mutex::default(),
@@ -140,17 +159,27 @@ impl ReadPace {
         }
     }
 
-    /// Sets the automatic window by the reads since the last call, `elapsed` ago.
-    pub fn adjust(&self, elapsed: Duration) {
-        let rate = self.reads.swap(0, Relaxed) as f64 / elapsed.as_secs_f64().max(0.001);
-        let window = next_window(self.auto(), rate, self.publishers.load(Relaxed));
-        self.auto.store(u64::try_from(window.as_micros()).unwrap_or(0), Relaxed);
+    /// Takes note of so many datagrams that were read.
+    pub fn note_datagrams(&self, count: u64) {
+        self.datagrams.fetch_add(count, Relaxed);
     }
 
-    /// Whether most of the shard's publishers wait for a tick: to look at each socket as
-    /// something comes would be in vain then.
-    pub fn is_merging(&self) -> bool {
-        self.waiting.load(Relaxed) >= MANY_WAITING
+    /// Sets the automatic window and the pause by what was read since the last call, `elapsed` ago.
+    pub fn adjust(&self, elapsed: Duration) {
+        let seconds = elapsed.as_secs_f64().max(0.001);
+        let rate = |count: &AtomicU64| count.swap(0, Relaxed) as f64 / seconds;
+        let window = next_window(self.auto(), rate(&self.reads), self.publishers.load(Relaxed));
+        store(&self.auto, window);
+        store(&self.pause, pause_for(rate(&self.datagrams)));
+    }
+
+    /// How long the thread is to look at no socket when it has nothing to do.
+    pub fn pause(&self) -> Option<Duration> {
+        if self.waiting.load(Relaxed) >= MANY_WAITING {
+            return Some(PAUSE);
+        }
+        let pause = self.pause.load(Relaxed);
+        (pause > 0).then(|| Duration::from_micros(pause))
     }
 
     fn auto(&self) -> Duration {
@@ -196,6 +225,18 @@ impl Drop for PacedReads {
     fn drop(&mut self) {
         self.pace.publishers.fetch_sub(1, Relaxed);
     }
+}
+
+fn store(micros: &AtomicU64, duration: Duration) {
+    micros.store(u64::try_from(duration.as_micros()).unwrap_or(0), Relaxed);
+}
+
+/// The pause that so many datagrams a second are worth. They come as often however they are read, so
+/// that this needs no way back to what is right, as the window does.
+fn pause_for(rate: f64) -> Duration {
+    let millis = ((rate - DATAGRAMS_AT_ONCE) / DATAGRAMS_A_MS).clamp(0.0, 1.0);
+    let pause = PAUSE.mul_f64(millis);
+    if pause < MIN_PAUSE { Duration::ZERO } else { pause }
 }
 
 /// The window after one with `rate` reads in a second of so many publishers: half way to the one
@@ -310,8 +351,23 @@ mod tests {
             let until = pace.wait_after(ReadWindow::Auto, now, waker).unwrap();
             assert!((20 * MS..=25 * MS).contains(&(until - now)), "{:?}", until - now);
         }
-        assert!(!pace.is_merging());
+        assert_eq!(pace.pause(), None);
         pace.wait_after(ReadWindow::Auto, now, waker);
-        assert!(pace.is_merging());
+        assert_eq!(pace.pause(), Some(PAUSE));
+    }
+
+    #[test]
+    fn a_thread_pauses_that_gets_many_datagrams() {
+        let pace = ReadPace::new(Instant::now());
+        let pause = |datagrams| {
+            pace.note_datagrams(datagrams);
+            pace.adjust(250 * MS);
+            pace.pause()
+        };
+        assert_eq!(pause(1_250), None);
+        assert_eq!(pause(1_600), Some(Duration::from_micros(200)));
+        assert_eq!(pause(4_000), Some(MS));
+        assert_eq!(pause(400_000), Some(MS));
+        assert_eq!(pause(0), None);
     }
 }

@@ -27,9 +27,6 @@ use super::{ReadPace, Residence};
 const MAX_WINDOW: Duration = Duration::from_millis(350);
 /// How often a shard looks at its load.
 const LOAD_INTERVAL: Duration = Duration::from_millis(250);
-/// How long a thread that has nothing to do looks at no socket while reads are merged: else each
-/// message that comes would wake it, to find that nobody wants it yet.
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// Begins a connection, on the thread that is to own it.
 type Job = Box<dyn FnOnce() + Send>;
@@ -160,8 +157,8 @@ impl Shard {
         let reads = Arc::new(ReadPace::new(Instant::now()));
         let pace = reads.clone();
         let pause = move || {
-            if pace.is_merging() {
-                thread::sleep(PAUSE);
+            if let Some(pause) = pace.pause() {
+                thread::sleep(pause);
             }
         };
         let runtime = Builder::new_current_thread().enable_all().on_thread_park(pause).build()?;

@@ -146,10 +146,12 @@ impl Worker {
                 let Some(next) = command.take().or_else(|| commands.try_recv().ok()) else { break };
                 core.obey(now, next, &mut finished);
             }
+            let received = core.tally.received;
             let mut is_busy = false;
             for index in 0..sockets.len() {
                 is_busy |= core.read(now, index, sockets);
             }
+            core.shard.reads.note_datagrams(core.tally.received.saturating_sub(received));
             core.take_orders();
             core.answer_bell(now, sockets);
             core.handle_timeout(now);
