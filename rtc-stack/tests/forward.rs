@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use rtc_stack::sfu::Event;
@@ -189,6 +190,50 @@ fn pieces_of_nearly_one_length_leave_as_one_run() {
         assert_eq!(lengths, [1_000, 1_000, 1_001]);
         assert!(last.iter().all(|packet| packet.payload[3..].iter().all(|byte| *byte == 0x5a)));
         assert_eq!(world.client(viewer).refused, 0);
+    }
+}
+
+/// However many viewers there are, what waits to be sent is bounded, and cuts no viewer's run.
+#[test]
+fn a_pass_may_leave_in_parts() {
+    const PART: usize = 10_000;
+    let mut world = World::new();
+    world.keeps_packets = true;
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    let viewers = [0; 12].map(|_| world.watch(stream, &abilities, Conditions::default()));
+    world.stream(publisher, 100, 50);
+    let before = world.packets.len();
+    let published = std::mem::take(&mut world.published);
+    world.stream(publisher, 1, 1_000);
+    world.published = published;
+    let frame: Vec<_> = world.packets[before..].iter().map(|(_, p)| p.clone()).collect();
+    assert!(frame.len() > 1);
+    let had = viewers.map(|viewer| world.client(viewer).got(MediaKind::Video).packets.len());
+
+    let mut parts = Vec::new();
+    world.sfu.forward_in_parts(world.now, stream, &frame, &mut world.out, |out| {
+        if out.len() >= PART {
+            parts.push(std::mem::take(out));
+        }
+    });
+    parts.push(std::mem::take(&mut world.out));
+    let payloads: usize = frame.iter().map(|packet| packet.packet.bytes().len()).sum();
+    assert!(parts.len() > 1);
+    // Headers and tags come on top.
+    assert!(parts.iter().all(|part| part.len() < PART + payloads + frame.len() * 64));
+    let runs = parts.iter().flat_map(|part| part.udp.runs());
+    let peers: HashSet<_> = runs.clone().map(|run| run.destination).collect();
+    assert_eq!((peers.len(), runs.count() % viewers.len()), (viewers.len(), 0));
+    for part in parts {
+        world.out = part;
+        world.flush();
+    }
+    world.run(Duration::from_millis(10));
+    let pictures = frame.iter().filter(|packet| packet.track == 1).count();
+    for (viewer, had) in viewers.into_iter().zip(had) {
+        let got = world.client(viewer).got(MediaKind::Video);
+        assert_eq!((got.packets.len(), got.holes().len()), (had + pictures, 0));
     }
 }
 

@@ -43,6 +43,11 @@ impl Outgoing {
         self.append(flow, datagram.len()).copy_from_slice(datagram);
     }
 
+    /// Bytes of all datagrams.
+    pub const fn len(&self) -> usize {
+        self.udp.len().saturating_add(self.tcp.len())
+    }
+
     /// Whether there is nothing to send.
     pub const fn is_empty(&self) -> bool {
         self.udp.is_empty() && self.tcp.is_empty()

@@ -102,6 +102,20 @@ impl Sfu {
         packets: &[TrackPacket],
         out: &mut Outgoing,
     ) {
+        self.forward_in_parts(now, stream, packets, out, |_| {});
+    }
+
+    /// Does what [`forward`](Self::forward) does, and hands over what is to be sent so far after each viewer: where there
+    /// are many, `flush` sends and clears it whenever it is much. So the packets of a frame still go to a viewer in one run,
+    /// which would not be so if a batch were made smaller.
+    pub fn forward_in_parts(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        packets: &[TrackPacket],
+        out: &mut Outgoing,
+        mut flush: impl FnMut(&mut Outgoing),
+    ) {
         let Some(found) = self.streams.get_mut(stream) else { return };
         for TrackPacket { track, packet } in packets {
             let admitted =
@@ -112,6 +126,7 @@ impl Sfu {
         let at = self.config.send_time(now);
         for seat in &mut found.seats {
             seat.forward(now, at, &self.batch, out);
+            flush(out);
         }
         self.batch.clear();
     }

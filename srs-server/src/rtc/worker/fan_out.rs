@@ -21,9 +21,6 @@ use super::{
 };
 use crate::media::RtpBody;
 
-/// Bytes that all viewers of a stream are sent in one go, at most: the send arena's share. One packet
-/// goes to all of them at least.
-const PASS: usize = 4 << 20;
 /// Bytes of a stream that are read in one go.
 const BATCH: usize = 64 << 10;
 /// How often it is looked whether a stream can be had that could not.
@@ -212,11 +209,10 @@ impl FanOut {
         out: &mut Outgoing,
     ) {
         let Some(watched) = self.streams.get_mut(&id) else { return };
-        let most = (PASS / watched.viewers.max(1)).min(BATCH);
         let waker = watched.waker.clone();
         let cx = &mut Context::from_waker(&waker);
         while let Some(reader) = &mut watched.reader {
-            let batch = match reader.poll_batch(cx, most.saturating_sub(watched.bytes)) {
+            let batch = match reader.poll_batch(cx, BATCH.saturating_sub(watched.bytes)) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(batch)) => batch,
                 Poll::Ready(Err(end)) => {
@@ -240,7 +236,7 @@ impl FanOut {
                 }
                 watched.take(now, sfu, id, item.clone());
             }
-            if watched.bytes >= most {
+            if watched.bytes >= BATCH {
                 watched.send(now, sfu, id, flush, out);
             }
         }

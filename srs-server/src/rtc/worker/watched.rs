@@ -24,6 +24,9 @@ const FRAME: Duration = Duration::from_millis(1);
 /// From so many viewers on a frame is waited for: the passes of fewer cost no more than the wake.
 const MANY: usize = 16;
 
+/// Bytes that wait to be sent while a pass goes through the viewers: the send arena's share.
+const PART: usize = 4 << 20;
+
 /// A stream that somebody watches.
 pub(super) struct Watched {
     pub(super) key: StreamKey,
@@ -103,7 +106,11 @@ impl Watched {
         out: &mut Outgoing,
     ) {
         let Some(oldest) = self.packets.first().map(|packet| packet.packet.arrival) else { return };
-        sfu.forward(now, id, &self.packets, out);
+        sfu.forward_in_parts(now, id, &self.packets, out, |out| {
+            if out.len() >= PART {
+                flush(out, None);
+            }
+        });
         // Its room stays for those that come next.
         self.packets.clear();
         self.bytes = 0;
