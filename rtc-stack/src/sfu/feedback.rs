@@ -92,6 +92,18 @@ impl Sfu {
         }
     }
 
+    /// Serves the publisher in a place of the list if something is due by its time.
+    pub(super) fn serve_if_due(&mut self, now: Instant, place: usize, out: &mut Outgoing) {
+        let Some(&(publisher, Some(due))) = self.publishers.get(place) else { return };
+        if due > now {
+            return;
+        }
+        let next = self.serve_publisher(now, publisher, out);
+        if let Some((_, due)) = self.publishers.get_mut(place) {
+            *due = next;
+        }
+    }
+
     /// Serves the publisher in a place of the list with the next turn.
     pub(super) fn serve_soon(&mut self, place: usize) {
         if let Some((_, due)) = self.publishers.get_mut(place) {

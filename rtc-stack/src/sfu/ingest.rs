@@ -13,7 +13,10 @@ pub const AUDIO_LEVEL_ID: u8 = 1;
 /// The id of the video orientation (3GPP TS 26.114) there.
 pub const ORIENTATION_ID: u8 = 2;
 
-/// Makes a packet of its parts: without contributing sources and padding, and with those header extensions only that go
+/// Bytes that are taken from the system at a time: a frame or two. Its packets come and go together.
+const ROOM: usize = 8 * 1024;
+
+/// Makes a packet of its parts, in `room`: without contributing sources and padding, and with those header extensions only that go
 /// on to viewers, under ids of ours. So a packet means the same in every shard, whoever published it.
 pub(super) fn normalise(
     fields: Fields,
@@ -22,6 +25,7 @@ pub(super) fn normalise(
     sequence: u64,
     arrival: Instant,
     codec: Codec,
+    room: &mut BytesMut,
 ) -> Option<RtpPacket> {
     let of = |kind| extensions.clone().data_of(ids.id(kind)?)?.first_chunk::<1>().copied();
     let level = of(ExtensionKind::AudioLevel);
@@ -31,12 +35,13 @@ pub(super) fn normalise(
         (level.map_or(0, |_| AUDIO_LEVEL_ID), level.as_ref().map_or(none, |byte| byte)),
         (orientation.map_or(0, |_| ORIENTATION_ID), orientation.as_ref().map_or(none, |byte| byte)),
     ];
-    // Not a byte of room more: what fits needs no second piece of memory to be shared.
-    let room = Fields::encoded_len(&carried).saturating_add(payload.len());
-    let mut bytes = BytesMut::with_capacity(room);
-    fields.append(&carried, &mut bytes);
-    bytes.put_slice(payload);
-    RtpPacket::parse(bytes, sequence, arrival, codec).ok()
+    let needed = Fields::encoded_len(&carried).saturating_add(payload.len());
+    if room.capacity() < needed {
+        *room = BytesMut::with_capacity(needed.max(ROOM));
+    }
+    fields.append(&carried, room);
+    room.put_slice(payload);
+    RtpPacket::parse(room.split(), sequence, arrival, codec).ok()
 }
 
 /// The audio level and orientation that a packet carries.

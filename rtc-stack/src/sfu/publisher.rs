@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+
 use super::ingest::normalise;
 use super::published::PublishedTrack;
 use super::{SfuError, Track};
@@ -41,6 +43,8 @@ pub(super) struct Publisher {
     pub(super) rtt: Option<Duration>,
     /// Packet numbers on their way into a request, kept for its memory.
     pub(super) due: Vec<u16>,
+    /// Where the next packets are put.
+    room: BytesMut,
 }
 
 #[derive(Debug)]
@@ -92,6 +96,7 @@ impl Publisher {
             dropped: None,
             rtt: None,
             due: Vec::new(),
+            room: BytesMut::new(),
         };
         for (index, agreed) in sections.into_iter().enumerate() {
             publisher.add_section(index, agreed, limits);
@@ -198,9 +203,10 @@ impl Publisher {
             }
         };
         let is_new = track.note(now, index, fields.timestamp, clock_rate, payload.len());
+        let room = &mut self.room;
         let packet = || {
             let extensions = (extensions, &track.ids);
-            normalise(fields, extensions, payload, index, now, coding)
+            normalise(fields, extensions, payload, index, now, coding, room)
         };
         let packet = if is_new { packet() } else { None };
         Some(Ingested { track: place, description, packet, has_wishes: track.has_wishes() })
@@ -239,7 +245,8 @@ impl Publisher {
             Fields { ssrc, payload_type: codec.payload_type, sequence: original, ..fields };
         let extensions = (extensions, &track.ids);
         let coding = codec.parameters.codec;
-        let packet = normalise(fields, extensions, payload, sequence, now, coding);
+        let room = &mut self.room;
+        let packet = normalise(fields, extensions, payload, sequence, now, coding, room);
         Some(Ingested { packet, ..nothing })
     }
 

@@ -43,7 +43,7 @@ impl Sfu {
                 let datagram = Bytes::copy_from_slice(datagram);
                 self.push_bounded(Event::Dtls { peer: id, datagram });
             }
-            Kind::Rtp => self.receive_rtp(now, id, &flow, datagram),
+            Kind::Rtp => self.receive_rtp(now, id, &flow, datagram, out),
             _ => self.receive_rtcp(now, id, &flow, datagram, out),
         }
         Received::Handled
@@ -87,7 +87,14 @@ impl Sfu {
         Received::Handled
     }
 
-    fn receive_rtp(&mut self, now: Instant, id: PeerId, flow: &Flow, datagram: &mut [u8]) {
+    fn receive_rtp(
+        &mut self,
+        now: Instant,
+        id: PeerId,
+        flow: &Flow,
+        datagram: &mut [u8],
+        out: &mut Outgoing,
+    ) {
         let Some(peer) = self.peers.get_mut(id) else { return };
         if peer.to_drop > 0 {
             peer.to_drop = peer.to_drop.saturating_sub(1);
@@ -109,9 +116,12 @@ impl Sfu {
             peer.refused.note_unknown();
             return;
         };
+        let place = publisher.place;
         if ingested.has_wishes {
-            let place = publisher.place;
             self.serve_soon(place);
+        } else {
+            // All that is needed for it is at hand now.
+            self.serve_if_due(now, place, out);
         }
         if let Some(description) = ingested.description {
             self.events.push_back(Event::Track { peer: id, track: ingested.track, description });

@@ -38,13 +38,10 @@ impl Sfu {
             };
             // The list alone is gone through: nearly all have nothing due.
             for place in 0..self.publishers.len() {
-                let is_due = |due: &Option<Instant>| due.is_none_or(|due| due <= now);
-                let found = self.publishers.get(place).filter(|(_, due)| is_due(due));
-                let Some(&(publisher, _)) = found else { continue };
-                let next = self.serve_publisher(now, publisher, out);
                 if let Some((_, due)) = self.publishers.get_mut(place) {
-                    *due = next;
+                    due.get_or_insert(now);
                 }
+                self.serve_if_due(now, place, out);
             }
         }
         while let Some(slot) = self.slots.next(now) {
