@@ -19,6 +19,7 @@ need python3 python3
 need valgrind valgrind
 need openssl openssl
 need chromium chromium
+command -v npm >/dev/null || need curl curl
 module() { # PACKAGE, for what is no command
     dpkg -s "$1" >/dev/null 2>&1 || packages+=("$1")
 }
@@ -45,6 +46,21 @@ fi
 if [ ! -d "$tools"/aiortc ]; then
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore \
         --target "$tools" aiortc==1.16.0 av==18.1.0
+fi
+# A player of HTTP-FLV for browsers.
+if [ ! -f "$tools"/mpegts.js/dist/mpegts.js ]; then
+    version=1.8.2
+    sum=fc0632083671b7a5ee03fd80e479bdf9f20f41015b957969aaf86703fb1c7bc0
+    folder=$(mktemp -d)
+    if command -v npm >/dev/null; then
+        (cd "$folder" && npm pack --silent "mpegts.js@$version" >/dev/null)
+    else
+        (cd "$folder" && curl -fsSLO "https://registry.npmjs.org/mpegts.js/-/mpegts.js-$version.tgz")
+    fi
+    sha256sum --quiet -c <<<"$sum  $folder/mpegts.js-$version.tgz"
+    mkdir -p "$tools"/mpegts.js
+    tar -xzf "$folder/mpegts.js-$version.tgz" --strip-components=1 -C "$tools"/mpegts.js
+    rm -r "$folder"
 fi
 
 # Most end-to-end tests wait for clips to play in real time: more of them at once than cores.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{Client, ClientGuard};
 use crate::{
     media::Wire,
-    net::{Residence, Way},
+    net::{Outlet, Residence},
 };
 
 /// Most bytes of one write.
@@ -21,7 +21,7 @@ const BATCH: usize = 256 * 1024;
 pub struct Feed<F: Send + Sync + 'static> {
     reader: Reader<Wire<F>>,
     residence: Arc<Residence>,
-    way: Way,
+    outlet: Outlet,
     /// Whether the socket's send buffer was fitted to the stream.
     is_fitted: bool,
     /// Whether it has all there was when it came: from there on what it gets is new.
@@ -34,10 +34,10 @@ impl<F: Send + Sync + 'static> Feed<F> {
     pub fn new(
         reader: Reader<Wire<F>>,
         client: ClientGuard,
-        way: Way,
+        outlet: Outlet,
         residence: Arc<Residence>,
     ) -> Self {
-        Self { reader, residence, way, is_fitted: false, is_live: false, client }
+        Self { reader, residence, outlet, is_fitted: false, is_live: false, client }
     }
 
     /// Who is given it.
@@ -78,7 +78,7 @@ impl<F: Send + Sync + 'static> Feed<F> {
     /// Notes that so many messages of the last batch are written, or will be.
     pub fn advance(&mut self, batch: Batch<Wire<F>>, messages: usize) {
         if self.is_live {
-            self.residence.record_oldest(self.way, &batch);
+            self.residence.record_oldest(self.outlet, &batch);
         }
         drop(batch);
         self.reader.advance(messages);

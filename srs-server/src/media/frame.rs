@@ -6,6 +6,15 @@ use bytes::Bytes;
 use flv_mux::TagKind;
 use stream_hub::{Item, Slot};
 
+/// By which protocol a publisher brings what a stream is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// RTMP.
+    Rtmp,
+    /// WebRTC.
+    Rtc,
+}
+
 /// One tag of a live stream, its body as the publisher sent it.
 ///
 /// The body stays whole, so that codecs this server doesn't know pass through untouched.
@@ -17,6 +26,8 @@ pub struct Frame {
     pub time: Duration,
     /// When it was read from the publisher's socket.
     pub read_at: Instant,
+    /// How it came.
+    pub origin: Origin,
     /// The timestamp on the wire, milliseconds: of the stream's clock, or as the publisher sent it.
     pub timestamp: u32,
     /// The FLV tag body, which is the RTMP message payload as well.
@@ -28,9 +39,18 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A frame that is neither configuration nor a place to begin, with the timestamp 0.
+    /// A frame of RTMP that is neither configuration nor a place to begin, with the timestamp 0.
     pub(crate) fn new(kind: TagKind, time: Duration, body: Bytes, read_at: Instant) -> Self {
-        Self { kind, time, read_at, timestamp: 0, body, is_join_point: false, config_slot: None }
+        Self {
+            kind,
+            time,
+            read_at,
+            origin: Origin::Rtmp,
+            timestamp: 0,
+            body,
+            is_join_point: false,
+            config_slot: None,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ mod wire;
 pub use chunked::{LAST_CHUNK, chunked, put_chunk};
 pub use codec::{AudioInfo, VideoInfo};
 pub use dialect::{Codecs, Dialect};
-pub use frame::Frame;
+pub use frame::{Frame, Origin};
 pub use info::MediaInfo;
 pub use ingest::{Ingest, IngestOptions, Timestamps};
 pub use rtp::{KeyframeWish, RtpBody, RtpIngest, RtpItem, RtpSource};

@@ -21,7 +21,7 @@ use rtc_stack::{
 };
 use stream_hub::{Fenced, Item, JoinBound, Slot, Writer};
 
-use super::{AudioInfo, MediaInfo, VideoInfo};
+use super::{AudioInfo, MediaInfo, Origin, VideoInfo};
 
 /// The slot of the tracks; those of their clocks follow it, by the number of the track.
 const SOURCE: Slot = Slot(0);
@@ -68,6 +68,8 @@ pub struct RtpSource {
     pub tracks: Vec<Track>,
     /// Who makes keyframes.
     pub keyframes: Arc<KeyframeWish>,
+    /// How they came to the server.
+    pub origin: Origin,
 }
 
 /// Keyframes that viewers want of a publisher, who may be owned by another thread.
@@ -195,7 +197,7 @@ impl RtpIngest {
         let places = self.tracks.iter().map(|(known, track)| (*known, is_video(track)));
         self.places = places.collect();
         let tracks = self.tracks.iter().map(|(_, track)| track.clone()).collect();
-        let source = RtpSource { tracks, keyframes: self.keyframes.clone() };
+        let source = RtpSource { tracks, keyframes: self.keyframes.clone(), origin: Origin::Rtc };
         self.push_body(RtpBody::Source(Arc::new(source)), false, now)
     }
 

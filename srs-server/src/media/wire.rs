@@ -14,7 +14,7 @@ use stream_hub::{Convert, ConvertError, Hub, Item, Lost, Output, Place, Slot, Tr
 use crate::bridge::Wanted;
 
 use super::{
-    Dialect, Frame,
+    Dialect, Frame, Origin,
     chunked::maybe_chunked,
     sound::{Aac, AacFrame, Mp3, Mp3Frame, SoundEncoder},
     ts::{TsEncoder, TsUnit},
@@ -34,6 +34,8 @@ pub struct Wire<F> {
     pub kind: TagKind,
     /// When the frame was read from the publisher's socket.
     pub read_at: Instant,
+    /// How the frame came.
+    pub origin: Origin,
     time: Duration,
     is_join_point: bool,
     config_slot: Option<Slot>,
@@ -53,8 +55,17 @@ pub struct Flv;
 impl<F> Wire<F> {
     /// What `frame` becomes in a form without configuration of its own.
     pub(super) fn new(bytes: Bytes, frame: &Frame, is_join_point: bool) -> Self {
-        let &Frame { kind, read_at, time, .. } = frame;
-        Self { bytes, kind, read_at, time, is_join_point, config_slot: None, form: PhantomData }
+        let &Frame { kind, read_at, origin, time, .. } = frame;
+        Self {
+            bytes,
+            kind,
+            read_at,
+            origin,
+            time,
+            is_join_point,
+            config_slot: None,
+            form: PhantomData,
+        }
     }
 
     /// The same in other bytes.
@@ -166,6 +177,7 @@ impl<F: Form> Convert<Frame, Wire<F>> for Encoder<F> {
             bytes: self.slab.split().freeze(),
             kind: frame.kind,
             read_at: frame.read_at,
+            origin: frame.origin,
             time: frame.time,
             is_join_point: frame.is_join_point || (is_audio && self.has_no_video),
             config_slot: frame.config_slot,

@@ -110,7 +110,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::media::{self, FlvTag, Frame};
+    use crate::media::{self, FlvTag, Frame, Origin};
 
     /// A stream, its viewers, and all bytes that one of them is to get.
     struct Stream {
@@ -139,6 +139,7 @@ mod tests {
                     kind: TagKind::Video,
                     time: Duration::from_millis(self.pushed),
                     read_at: Instant::now(),
+                    origin: Origin::Rtmp,
                     timestamp: 0,
                     body: format!("{} {}", self.key.name(), self.pushed).into(),
                     is_join_point: self.pushed == 0,

@@ -16,6 +16,6 @@ pub use link::{Attendant, Link};
 pub use listen::{BindError, Bound, BoundUdp, bind, bind_udp, prepare};
 pub use messages::{Written, poll_write_messages};
 pub use pace::{PacedReads, ReadPace, ReadWindow};
-pub use residence::{BOUNDS, Residence, Sum, Way};
+pub use residence::{BOUNDS, Outlet, Residence, Sum, Way};
 pub use shard::{Load, Shard, Shards};
 pub use transport::Transport;

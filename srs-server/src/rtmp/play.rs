@@ -18,7 +18,7 @@ use crate::{
     hooks::Told,
     live::{ClientKind, Feed, Vhost},
     media::{Dialect, Rtmp, RtmpMessage},
-    net::{Transport, Way},
+    net::{Outlet, Transport},
     server::Shared,
 };
 
@@ -63,7 +63,7 @@ impl Playing {
             msid,
             dialect,
             paused: false,
-            feed: Feed::new(reader, client, Way::RtmpToRtmp, residence),
+            feed: Feed::new(reader, client, Outlet::Rtmp, residence),
             // Seconds; negative is the whole stream, and so is what is no time.
             duration: Duration::try_from_secs_f64(duration).ok().filter(|time| !time.is_zero()),
             began: None,

@@ -61,6 +61,7 @@ mod tests {
             kind: TagKind::Video,
             time: Duration::ZERO,
             read_at: Instant::now(),
+            origin: crate::media::Origin::Rtmp,
             timestamp: 0,
             body: vec![0; len].into(),
             is_join_point: false,

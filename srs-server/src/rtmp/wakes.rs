@@ -27,7 +27,7 @@ use tracing::Span;
 use super::{serve, tests::publish};
 use crate::{
     config::Settings,
-    media::Frame,
+    media::{Frame, Origin},
     net::{Shard, Transport},
     server::{Peer, Server, Shared},
 };
@@ -107,6 +107,7 @@ impl Scene {
             kind: TagKind::Video,
             time: Duration::from_millis(self.pushed * 40),
             read_at: Instant::now(),
+            origin: Origin::Rtmp,
             timestamp: 0,
             body: Bytes::from_static(&[0x17, 1, 0, 0, 0, 9, 9, 9]),
             is_join_point: true,

@@ -37,6 +37,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_secs(10);
 /// The files of the page.
 const PAGE: [&str; 3] = ["index.html", "driver.js", "media.js"];
+/// The player of HTTP-FLV, beside them.
+const PLAYER: &str = "/mpegts.js";
 /// What the browser is given for rights that it would ask a user for.
 const FLAGS: [&str; 18] = [
     "--headless",
@@ -114,13 +116,15 @@ impl Browser {
         for name in PAGE {
             router = router.route(&format!("/{name}"), get(move || async move { page(name) }));
         }
-        let router = router.with_state(control);
+        let router = router.route(PLAYER, get(player)).with_state(control);
         runtime.spawn(async move { axum::serve(listener, router).await.unwrap() });
 
         let profile = TestDir::new();
         let child = Command::new("chromium")
             .args(FLAGS)
             .arg(format!("--user-data-dir={}", profile.path().display()))
+            // What it leaves behind goes with the rest.
+            .env("TMPDIR", profile.path())
             .arg(url(&address))
             .process_group(0)
             .stdin(Stdio::null())
@@ -195,6 +199,14 @@ fn anyone() -> [(header::HeaderName, &'static str); 1] {
 fn page(name: &str) -> Response {
     let kind = if name.ends_with(".js") { "text/javascript" } else { "text/html" };
     ([(header::CONTENT_TYPE, kind)], file(name)).into_response()
+}
+
+async fn player() -> Response {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let file = target.join("tools/mpegts.js/dist/mpegts.js");
+    let script = std::fs::read_to_string(&file)
+        .unwrap_or_else(|_| panic!("no {}: run ./test.sh once", file.display()));
+    ([(header::CONTENT_TYPE, "text/javascript")], script).into_response()
 }
 
 fn file(name: &str) -> String {

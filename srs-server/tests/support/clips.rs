@@ -30,9 +30,15 @@ pub(crate) enum Clip {
     Vp9Eac3,
     /// H.264 and two tracks of AAC, the second in enhanced tags.
     TwoAudio,
-    /// Ten seconds of H.264 whose pictures have their numbers in them, as the browser's tests read them,
-    /// and a tone of 1 kHz at 44.1 kHz that is loud for 200 ms from each 25th picture on.
-    Counted,
+    /// Thirty seconds of H.264 whose pictures have their numbers in them, as the browser's tests read
+    /// them, and a tone of 1 kHz at 44.1 kHz that is loud for 200 ms from each 25th picture on.
+    Numbered,
+    /// Four seconds that go on where [`Clip::Numbered`] is after four, in pictures of twice the size.
+    NumberedLarge,
+    /// Eight seconds as [`Clip::Numbered`], of which two pictures of three are B-frames.
+    NumberedBFrames,
+    /// Eight seconds as [`Clip::Numbered`], in AV1.
+    NumberedAv1,
 }
 
 impl Clip {
@@ -45,6 +51,9 @@ impl Clip {
                 Some([&["libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"], &["eac3"]])
             }
             Self::TwoAudio => Some([&["libx264"], &["aac"]]),
+            Self::NumberedAv1 => {
+                Some([&["libaom-av1", "-usage", "realtime", "-cpu-used", "8"], &["aac"]])
+            }
             _ => None,
         }
     }
@@ -54,6 +63,11 @@ impl Clip {
 const NUMBERS: &str = "nullsrc=size=320x240:rate=25,format=yuv420p,\
     geq=lum='if(lt(Y,20),16+219*mod(floor(N/pow(2,floor(X/20))),2),\
     if(lt(Y,40),235-219*mod(floor(N/pow(2,floor(X/20))),2),mod(X+3*N,200)+20))':cb=128:cr=128";
+/// The same from the number 100 on.
+const LATER_NUMBERS: &str = "nullsrc=size=320x240:rate=25,format=yuv420p,\
+    geq=lum='if(lt(Y,20),16+219*mod(floor((N+100)/pow(2,floor(X/20))),2),\
+    if(lt(Y,40),235-219*mod(floor((N+100)/pow(2,floor(X/20))),2),mod(X+3*N,200)+20))':cb=128:cr=128,\
+    scale=640x480:flags=neighbor";
 const BEEPS: &str =
     "aevalsrc='(0.03+0.5*lt(mod(t,1),0.2))*sin(2000*PI*t)':sample_rate=44100:channel_layout=stereo";
 const VIDEO: &str = "testsrc2=size=320x240:rate=25";
@@ -72,7 +86,9 @@ pub(crate) fn clip(clip: Clip) -> PathBuf {
         ffmpeg.args(["-v", "error", "-y"]);
         let (seconds, video, audio) = match clip {
             Clip::LongGop => ("30", VIDEO, AUDIO),
-            Clip::Counted => ("10", NUMBERS, BEEPS),
+            Clip::Numbered => ("30", NUMBERS, BEEPS),
+            Clip::NumberedLarge => ("4", LATER_NUMBERS, BEEPS),
+            Clip::NumberedBFrames | Clip::NumberedAv1 => ("8", NUMBERS, BEEPS),
             _ => ("4", VIDEO, AUDIO),
         };
         if !matches!(clip, Clip::AudioOnly) {
@@ -87,7 +103,7 @@ pub(crate) fn clip(clip: Clip) -> PathBuf {
         }
         let (gop, b_frames) = match clip {
             Clip::LongGop => ("1000", "0"),
-            Clip::BFrames => ("25", "2"),
+            Clip::BFrames | Clip::NumberedBFrames => ("25", "2"),
             _ => ("25", "0"),
         };
         ffmpeg.args(["-pix_fmt", "yuv420p", "-g", gop, "-b:v", "400k", "-ac", "2", "-b:a", "64k"]);
@@ -97,6 +113,9 @@ pub(crate) fn clip(clip: Clip) -> PathBuf {
             }
             None => {
                 ffmpeg.args(["-bf", b_frames, "-sc_threshold", "0", "-preset", "veryfast"]);
+                if matches!(clip, Clip::NumberedBFrames) {
+                    ffmpeg.args(["-b_strategy", "0"]);
+                }
                 ffmpeg.args(["-c:v", "libx264", "-c:a"]);
                 ffmpeg.arg(if matches!(clip, Clip::Mp3) { "libmp3lame" } else { "aac" });
             }

@@ -13,7 +13,7 @@ mod raw;
 mod rtc;
 mod server;
 
-pub(crate) use client::{RtmpClient, inter_frame, key_frame, video_header};
+pub(crate) use client::{Media, RtmpClient, inter_frame, key_frame, video_header};
 pub(crate) use clips::{Clip, clip};
 pub(crate) use ffmpeg::{Ffmpeg, Packet, Version, contents, decoded_hashes, packets};
 pub(crate) use hook_server::{Answer, HookServer};

@@ -15,7 +15,7 @@ use stream_hub::{Convert, ConvertError, Item, Lost, Output, TrackId};
 pub(crate) use self::sound::Wanted;
 use self::{picture::Pictures, sound::Sounds, times::Times, track::Incoming};
 use super::Running;
-use crate::media::{Frame, Ingest, IngestOptions, MediaInfo, RtpBody, RtpItem, RtpSource};
+use crate::media::{Frame, Ingest, IngestOptions, MediaInfo, Origin, RtpBody, RtpItem, RtpSource};
 
 /// How often a publisher is asked for a keyframe after a loss.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -140,7 +140,7 @@ impl FromRtc {
         });
         let pushed: Result<(), std::convert::Infallible> =
             ingest.push(message, unit.arrival, &self.media, |frame| {
-                out.push(frame);
+                out.push(Frame { origin: Origin::Rtc, ..frame });
                 Ok(())
             });
         match pushed {

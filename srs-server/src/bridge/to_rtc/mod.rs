@@ -130,7 +130,11 @@ impl Tracks {
                 None => self.list.push(track),
             }
             let tracks = self.list.iter().map(|track| Track::new(track.parameters.clone()));
-            let source = RtpSource { tracks: tracks.collect(), keyframes: self.keyframes.clone() };
+            let source = RtpSource {
+                tracks: tracks.collect(),
+                keyframes: self.keyframes.clone(),
+                origin: frame.origin,
+            };
             out.push(RtpItem::new(frame.time, false, RtpBody::Source(Arc::new(source))));
         }
         &mut self.list[place]

@@ -27,7 +27,7 @@ use crate::{
     hooks::{ConnectionFacts, HookSession, StreamFacts, Told},
     live::{ClientGuard, ClientKind, Feed, Identity, LiveStream, Vhost, check_access},
     media::{Aac, Flv, Mp3, Ts, Wire, chunked},
-    net::Way,
+    net::Outlet,
     rtmp::read_options,
     server::Shared,
 };
@@ -169,7 +169,7 @@ impl Asked {
         let reader =
             shared.hub.subscribe::<Wire<F>>(&self.key, options, Some(&connection.group))?;
         let client = self.join(shared, connection, stream);
-        let feed = Feed::new(reader, client, Way::RtmpToHttp, connection.residence.clone());
+        let feed = Feed::new(reader, client, Outlet::Http, connection.residence.clone());
         let player = Player::new(feed, self.format, header, is_chunked, allowed, shared);
         Ok(Handover::new(player))
     }

@@ -19,14 +19,14 @@ use super::{
     bell::{Bell, Call},
     watched::Watched,
 };
-use crate::media::RtpBody;
+use crate::media::{Origin, RtpBody};
 
 /// Bytes of a stream that are read in one go.
 const BATCH: usize = 64 << 10;
 /// How often it is looked whether a stream can be had that could not.
 const RETRY: Duration = Duration::from_secs(1);
-/// Takes what is to be sent now, and when the oldest packet in it came, if any was new.
-pub(super) type Flush<'a> = &'a mut dyn FnMut(&mut Outgoing, Option<Instant>);
+/// Takes what is to be sent now, and how and when the oldest packet in it came, if any was new.
+pub(super) type Flush<'a> = &'a mut dyn FnMut(&mut Outgoing, Option<(Origin, Instant)>);
 
 /// All that is watched.
 pub(super) struct FanOut {

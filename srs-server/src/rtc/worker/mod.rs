@@ -56,7 +56,8 @@ pub use self::{
     start::{Workers, WorkersError},
 };
 use crate::{
-    net::{Load, Shard, Way},
+    media::Origin,
+    net::{Load, Outlet, Shard, Way},
     rtc::{EndReason, Inbox, Role, Rtc},
     server::Shared,
 };
@@ -156,7 +157,7 @@ impl Worker {
             core.answer_bell(now, sockets);
             core.handle_timeout(now);
             core.settle(now, sockets);
-            core.flush(sockets, None);
+            core.flush(sockets);
             core.close_connections();
             for finished in finished {
                 // Who asked may have given up.
@@ -260,7 +261,7 @@ impl Core {
 
     fn pump(&mut self, now: Instant, stream: StreamId, sockets: &mut Sockets) {
         let Self { fan_out, sfu, out, tally, connections, shard, .. } = self;
-        let mut flush = |out: &mut Outgoing, oldest: Option<Instant>| {
+        let mut flush = |out: &mut Outgoing, oldest: Option<(Origin, Instant)>| {
             send(out, oldest, sockets, connections, tally, shard);
         };
         fan_out.pump(now, sfu, stream, &mut flush, out);
@@ -278,9 +279,9 @@ impl Core {
     }
 
     /// Sends what is to be sent.
-    fn flush(&mut self, sockets: &mut Sockets, oldest: Option<Instant>) {
+    fn flush(&mut self, sockets: &mut Sockets) {
         let Self { out, tally, connections, shard, .. } = self;
-        send(out, oldest, sockets, connections, tally, shard);
+        send(out, None, sockets, connections, tally, shard);
     }
 
     /// Loses the next packets of a peer, since a test asks for it.
@@ -293,10 +294,10 @@ impl Core {
     }
 }
 
-/// Sends what is to be sent, of which the oldest packet came at `oldest`.
+/// Sends what is to be sent; `oldest` is how and when its oldest packet came.
 fn send(
     out: &mut Outgoing,
-    oldest: Option<Instant>,
+    oldest: Option<(Origin, Instant)>,
     sockets: &mut Sockets,
     connections: &mut Connections,
     tally: &mut Tally,
@@ -308,9 +309,9 @@ fn send(
     sockets.send(&out.udp, tally);
     connections.send(&out.tcp, tally);
     out.clear();
-    if let Some(oldest) = oldest {
+    if let Some((from, oldest)) = oldest {
         let age = time::Instant::now().into_std().saturating_duration_since(oldest);
-        shard.residence.record(Way::RtcToRtc, age);
+        shard.residence.record(Way { from, to: Outlet::Rtc }, age);
     }
 }
 

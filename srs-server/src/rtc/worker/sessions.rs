@@ -16,7 +16,7 @@ use tracing::info;
 
 use super::{Core, Peer, failed, peer::Media, send, udp::Sockets};
 use crate::{
-    media::{KeyframeWish, MediaInfo, RtpIngest, RtpItem},
+    media::{KeyframeWish, MediaInfo, Origin, RtpIngest, RtpItem},
     rtc::{EndReason, Role},
 };
 
@@ -62,7 +62,7 @@ impl Core {
     ) -> Result<(), EndReason> {
         let Self { peers, fan_out, sfu, out, tally, connections, shard, .. } = self;
         let Some(peer) = peers.get_mut(&id) else { return Ok(()) };
-        let mut flush = |out: &mut Outgoing, oldest: Option<Instant>| {
+        let mut flush = |out: &mut Outgoing, oldest: Option<(Origin, Instant)>| {
             send(out, oldest, sockets, connections, tally, shard);
         };
         let key = &peer.session.stream().key;

@@ -15,7 +15,7 @@ use stream_hub::{Hub, ReadEnd, Reader, Start, StreamKey, SubscribeOptions, WakeG
 use tracing::{debug, warn};
 
 use super::fan_out::Flush;
-use crate::media::{RtpBody, RtpItem, RtpSource};
+use crate::media::{Origin, RtpBody, RtpItem, RtpSource};
 
 /// How long packets wait for the rest of their frame. A publisher writes a frame in one go, but its
 /// first packet wakes us; a viewer can do nothing with part of a frame, and the whole of it leaves in
@@ -114,7 +114,8 @@ impl Watched {
         // Its room stays for those that come next.
         self.packets.clear();
         self.bytes = 0;
-        flush(out, Some(oldest));
+        let origin = self.source.as_ref().map_or(Origin::Rtc, |source| source.origin);
+        flush(out, Some((origin, oldest)));
     }
 
     pub(super) fn take_packets(&mut self) -> Vec<TrackPacket> {
@@ -173,7 +174,8 @@ mod tests {
         let mut watched = Watched::new(StreamKey::new("v", "live", "a"), waker.clone());
         let tracks = [Codec::H264, Codec::Opus].map(CodecParameters::new).map(Track::new);
         let keyframes = Arc::new(KeyframeWish::new(waker));
-        watched.source = Some(Arc::new(RtpSource { tracks: tracks.into(), keyframes }));
+        watched.source =
+            Some(Arc::new(RtpSource { tracks: tracks.into(), keyframes, origin: Origin::Rtc }));
         watched.viewers = viewers;
         watched
     }

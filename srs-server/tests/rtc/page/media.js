@@ -32,17 +32,22 @@ export class Source {
   }
 
   #picture(scale) {
-    const size = { width: scale * WIDTH, height: scale * HEIGHT };
-    const canvas = Object.assign(document.createElement("canvas"), size);
+    const canvas = document.createElement("canvas");
     document.body.append(canvas);
     this.context = canvas.getContext("2d", { willReadFrequently: true });
-    this.context.scale(scale, scale);
+    this.resize(scale);
     const [track] = canvas.captureStream(0).getVideoTracks();
     this.stream.addTrack(track);
     this.timer = setInterval(() => {
       this.#draw();
       track.requestFrame();
     }, 1000 / RATE);
+  }
+
+  /** Draws in so many times the size from now on. */
+  resize(scale) {
+    Object.assign(this.context.canvas, { width: scale * WIDTH, height: scale * HEIGHT });
+    this.context.scale(scale, scale);
   }
 
   #draw() {
@@ -222,7 +227,7 @@ export class Publisher extends Session {
 export class Viewer extends Session {
   constructor({ video = true, audio = true } = {}) {
     super();
-    /** Of every frame that was decoded: its number, and when it was to be seen. */
+    /** Of every frame that was decoded: its number, its width, and when it was to be seen. */
     this.frames = [];
     this.damaged = 0;
     /** When the sound became loud. */
@@ -250,10 +255,11 @@ export class Viewer extends Session {
       if (done) return;
       const now = performance.now();
       context.drawImage(frame, 0, 0, WIDTH, HEIGHT);
+      const width = frame.displayWidth;
       frame.close();
       const number = numberIn(context);
       if (number === null) this.damaged += 1;
-      else this.frames.push({ number, now });
+      else this.frames.push({ number, width, now });
     }
   }
 
@@ -293,6 +299,59 @@ export class Viewer extends Session {
     const loudest = levels.reduce((best, level, bin) => (level > levels[best] ? bin : best), 0);
     return (loudest * this.audio.sampleRate) / this.analyser.fftSize;
   }
+}
+
+/** A player of HTTP-FLV: mpegts.js, as its users have it. */
+export class FlvPlayer {
+  constructor() {
+    /** Of the frames that were painted: their numbers, and when. */
+    this.frames = [];
+    this.damaged = 0;
+    this.errors = [];
+    this.element = Object.assign(document.createElement("video"), { autoplay: true });
+    document.body.append(this.element);
+    this.context = new OffscreenCanvas(WIDTH, 2 * SIDE).getContext("2d", { willReadFrequently: true });
+  }
+
+  async begin(url) {
+    await library("mpegts.js");
+    const { mpegts } = window;
+    this.player = mpegts.createPlayer({ type: "flv", isLive: true, url }, { enableStashBuffer: false });
+    this.player.on(mpegts.Events.ERROR, (...error) => this.errors.push(error.join(" ")));
+    this.player.attachMediaElement(this.element);
+    this.#watch();
+    this.player.load();
+    await this.player.play();
+  }
+
+  #watch() {
+    this.element.requestVideoFrameCallback((now) => {
+      this.context.drawImage(this.element, 0, 0, WIDTH, HEIGHT);
+      const number = numberIn(this.context);
+      if (number === null) this.damaged += 1;
+      else this.frames.push({ number, now });
+      this.#watch();
+    });
+  }
+
+  /** Where it is, in seconds, and what was decoded since it began. */
+  progress() {
+    const { element } = this;
+    return {
+      time: element.currentTime,
+      pictures: element.webkitDecodedFrameCount,
+      soundBytes: element.webkitAudioDecodedByteCount,
+    };
+  }
+}
+
+/** Runs a script that lies beside the page, once. */
+function library(name) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    Object.assign(script, { src: name, onload: resolve, onerror: () => reject(new Error(`no ${name}`)) });
+    document.head.append(script);
+  });
 }
 
 /** Publishes and plays for some seconds: what was drawn, sent, received, decoded and heard. */
