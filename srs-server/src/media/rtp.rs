@@ -30,6 +30,8 @@ const RESUME_STEP: Duration = Duration::from_millis(40);
 /// A stream without a keyframe for so long can be joined anywhere: it has no video, or its encoder
 /// makes keyframes when it is asked to, and whoever joins asks.
 const JOIN_ANYWHERE: Duration = Duration::from_secs(10);
+/// How often a publisher is asked for its first keyframe, when that was lost: nobody could join.
+const ASK_EVERY: Duration = Duration::from_millis(500);
 
 /// With what is older or longer no viewer begins: it would play behind the others, or be sent more in
 /// one go than its path carries ([`rtc_stack::Limits`]).
@@ -148,6 +150,8 @@ pub struct RtpIngest {
     began: Option<Instant>,
     /// When there was a place to join.
     joined: Option<Instant>,
+    /// When the first keyframe was asked for last.
+    asked: Option<Instant>,
     bytes: u64,
     /// How wide the pictures are that are shown, and of which track.
     shown: Option<(u32, u8)>,
@@ -172,6 +176,7 @@ impl RtpIngest {
             start,
             began: None,
             joined: None,
+            asked: None,
             bytes: 0,
             shown: None,
         }
@@ -214,6 +219,8 @@ impl RtpIngest {
             packet.is_keyframe_start || !self.has_video || has_passed(self.joined.unwrap_or(began));
         if is_join_point {
             self.joined = Some(now);
+        } else if is_video && self.joined.is_none() {
+            self.ask(track, now);
         }
         self.bytes += packet.bytes().len() as u64;
         if packet.is_keyframe_start {
@@ -240,6 +247,15 @@ impl RtpIngest {
     pub fn wanted(&self) -> impl Iterator<Item = u8> {
         let tracks = self.keyframes.take();
         tracks.filter_map(|track| Some(self.tracks.get(usize::from(track))?.0))
+    }
+
+    /// Asks for the keyframe without which nobody can join, if that is due.
+    fn ask(&mut self, track: u8, now: Instant) {
+        let is_due = |asked: Instant| now.saturating_duration_since(asked) >= ASK_EVERY;
+        if self.asked.is_none_or(is_due) {
+            self.asked = Some(now);
+            self.keyframes.add(track);
+        }
     }
 
     /// Shows what the pictures are: of several layers the largest.
@@ -411,6 +427,21 @@ mod tests {
             pictures.push(0, Codec::H264, seconds, &INTER);
         }
         assert_eq!(pictures.joined(), (1, 0, vec![15.04, 16.04]));
+    }
+
+    #[test]
+    fn a_first_keyframe_that_was_lost_is_asked_for() {
+        let mut stream = stream(true);
+        stream.describe(7, Codec::H264);
+        let mut wanted = |seconds, payload: &[u8]| {
+            stream.push(7, Codec::H264, seconds, payload);
+            stream.ingest.wanted().collect::<Vec<_>>()
+        };
+        assert_eq!(wanted(0.0, &INTER), [7]);
+        assert!(wanted(0.4, &INTER).is_empty());
+        assert_eq!(wanted(0.5, &INTER), [7]);
+        assert!(wanted(1.0, &KEY).is_empty());
+        assert!(wanted(9.0, &INTER).is_empty());
     }
 
     #[test]
