@@ -1,6 +1,7 @@
 //! Frames as RTP packets, which WebRTC viewers get.
 
 mod audio;
+mod early;
 mod track;
 mod video;
 
@@ -12,7 +13,8 @@ use std::{
 
 use flv_mux::TagKind;
 use rtc_stack::{
-    CodecParameters,
+    CodecParameters, MediaKind,
+    payload::Payload,
     rtcp::NtpTime,
     sfu::{SenderClock, Track},
 };
@@ -20,6 +22,7 @@ use stream_hub::{Convert, ConvertError, Lost, Output, TrackId};
 
 use self::{
     audio::{Audio, Sound},
+    early::{Early, EarlyPictures},
     track::Outgoing,
     video::{Picture, Video},
 };
@@ -37,6 +40,8 @@ const CLOCK_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct ToRtc {
     video: Video,
     audio: Audio,
+    /// Pictures whose time has not come: `None` where they go as they come.
+    early: Option<EarlyPictures>,
     tracks: Tracks,
     /// Whether what was there before the first viewer is behind it.
     is_present: bool,
@@ -58,6 +63,7 @@ impl ToRtc {
         Self {
             video: Video::new(settings),
             audio: Audio::new(settings.opus_bitrate),
+            early: (!settings.keep_bframe).then(EarlyPictures::default),
             tracks: Tracks { list: Vec::new(), keyframes, began: None },
             is_present: false,
             running,
@@ -81,13 +87,21 @@ impl Convert<Frame, RtpItem> for ToRtc {
         if is_past && (unit.kind == TagKind::Audio || age > REPLAYED) {
             return Ok(());
         }
+        self.tracks.show_due(self.early.as_mut(), frame.time, out);
         if unit.kind == TagKind::Video {
-            if let Some(Picture { parameters, time, is_key, payloads }) =
-                self.video.take(frame, &unit, &self.running)
-            {
-                let track = self.tracks.get(parameters, frame, out);
-                track.send(frame, track.ticks(time), is_key, payloads, out);
-                self.tracks.tell_clock(parameters, frame, out);
+            if let Some(picture) = self.video.take(frame, &unit, &self.running) {
+                let is_early = EarlyPictures::is_early(frame.time, picture.time);
+                match &mut self.early {
+                    // Pictures without sound have nothing to wait for.
+                    Some(early) if is_early && self.tracks.has_sound() => {
+                        early.push(frame, picture);
+                    }
+                    _ => {
+                        self.tracks.show_due(self.early.as_mut(), Duration::MAX, out);
+                        let Picture { parameters, time, is_key, payloads } = picture;
+                        self.tracks.show(frame, parameters, (time, is_key), payloads, out);
+                    }
+                }
             }
         } else if let Some(Sound { parameters, packets }) =
             self.audio.take(frame, &unit, &self.running)
@@ -103,15 +117,53 @@ impl Convert<Frame, RtpItem> for ToRtc {
 
     fn gap(&mut self, _: Lost, _: &mut Output<RtpItem>) {
         self.is_present = false;
+        if let Some(early) = &mut self.early {
+            early.clear();
+        }
         self.video.gap();
         self.audio.gap();
         // Who reads on has forgotten the tracks, and there may be others now.
         self.tracks.list.clear();
         self.tracks.began = None;
     }
+
+    fn end(&mut self, out: &mut Output<RtpItem>) {
+        self.tracks.show_due(self.early.as_mut(), Duration::MAX, out);
+    }
 }
 
 impl Tracks {
+    fn has_sound(&self) -> bool {
+        self.list.iter().any(|track| track.parameters.codec.kind() == Some(MediaKind::Audio))
+    }
+
+    /// Sends the pictures that waited for `now`.
+    fn show_due(
+        &mut self,
+        early: Option<&mut EarlyPictures>,
+        now: Duration,
+        out: &mut Output<RtpItem>,
+    ) {
+        let Some(early) = early else { return };
+        while let Some(Early { frame, parameters, time, is_key, payloads }) = early.poll(now) {
+            self.show(&frame, &parameters, (time, is_key), payloads, out);
+        }
+    }
+
+    /// Sends a picture: when it is shown, and whether it is a keyframe.
+    fn show(
+        &mut self,
+        frame: &Frame,
+        parameters: &CodecParameters,
+        (time, is_key): (Duration, bool),
+        payloads: impl IntoIterator<Item = Payload>,
+        out: &mut Output<RtpItem>,
+    ) {
+        let track = self.get(parameters, frame, out);
+        track.send(frame, track.ticks(time), is_key, payloads, out);
+        self.tell_clock(parameters, frame, out);
+    }
+
     /// The track with these parameters, of which viewers are told if it is new or was another.
     fn get(
         &mut self,
