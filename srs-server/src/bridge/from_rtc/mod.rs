@@ -34,6 +34,8 @@ pub(super) struct FromRtc {
     pictures: Pictures,
     sounds: Sounds,
     ingest: Option<Ingest>,
+    /// When the first frame was that is more than configuration.
+    first: Option<Duration>,
     media: MediaInfo,
     /// How often a keyframe is asked for, so that players find a place to begin.
     ask_every: Duration,
@@ -56,6 +58,7 @@ impl FromRtc {
             pictures: Pictures::default(),
             sounds: Sounds::new(wanted, settings.aac_bitrate),
             ingest: None,
+            first: None,
             media: MediaInfo::default(),
             ask_every: settings.pli_for_rtmp,
             asked: None,
@@ -138,9 +141,16 @@ impl FromRtc {
         let ingest = self.ingest.get_or_insert_with(|| {
             Ingest::new(IngestOptions::new(&srs_config::Vhost::default()), Some(time))
         });
+        let (kind, first) = (message.kind, &mut self.first);
         let pushed: Result<(), std::convert::Infallible> =
             ingest.push(message, unit.arrival, &self.media, |frame| {
-                out.push(Frame { origin: Origin::Rtc, ..frame });
+                // Sound comes out of its codec later than the picture with which players begin.
+                let is_before = frame.config_slot.is_none()
+                    && time < *first.get_or_insert(time)
+                    && kind == Kind::Audio;
+                if !is_before {
+                    out.push(Frame { origin: Origin::Rtc, ..frame });
+                }
                 Ok(())
             });
         match pushed {
