@@ -132,7 +132,11 @@ impl Browser {
             .stderr(std::fs::File::create(profile.path().join("stderr.txt")).unwrap())
             .spawn()
             .unwrap_or_else(|error| panic!("no chromium, which ./test.sh installs: {error}"));
-        Self { child, scripts, outcomes, _profile: profile, _runtime: runtime, _turn: turn }
+        let browser =
+            Self { child, scripts, outcomes, _profile: profile, _runtime: runtime, _turn: turn };
+        // What tests begin beside it would be over before a busy machine has it.
+        browser.run("");
+        browser
     }
 
     /// Runs a script in the page: the body of an async function, with the classes of `media.js`
