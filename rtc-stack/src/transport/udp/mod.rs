@@ -30,13 +30,14 @@ pub struct UdpOptions {
     pub receive_buffer: usize,
     /// Bytes that the system should take from us at once. It may take fewer. Default 4 MiB.
     pub send_buffer: usize,
-    /// Whether other sockets may have the same port and share its peers. Default `true`.
+    /// Whether other sockets may have the same port and share its peers. Default `false`: where the system chooses the
+    /// port, it may choose one that others have who share theirs.
     pub is_shared: bool,
 }
 
 impl Default for UdpOptions {
     fn default() -> Self {
-        Self { receive_buffer: 4 << 20, send_buffer: 4 << 20, is_shared: true }
+        Self { receive_buffer: 4 << 20, send_buffer: 4 << 20, is_shared: false }
     }
 }
 

@@ -111,9 +111,10 @@ async fn what_the_system_refuses_is_dropped_and_the_rest_goes_on() {
 
 #[tokio::test]
 async fn sockets_of_one_port_share_its_peers() {
-    let mut first = bind("127.0.0.1:0");
+    let options = UdpOptions { is_shared: true, ..UdpOptions::default() };
+    let mut first = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), &options).unwrap();
     let address = first.local_addr();
-    let mut second = UdpSocket::bind(address, &UdpOptions::default()).unwrap();
+    let mut second = UdpSocket::bind(address, &options).unwrap();
     let mut clients: Vec<_> = (0..64).map(|_| bind("127.0.0.1:0")).collect();
     for client in &mut clients {
         client.send_one(Destination { peer: address, local_ip: None }, b"hello");

@@ -152,7 +152,7 @@ impl std::fmt::Debug for Port {
 
 impl Port {
     fn open(address: IpAddr) -> io::Result<Self> {
-        let options = UdpOptions { is_shared: false, ..UdpOptions::default() };
+        let options = UdpOptions::default();
         let socket = UdpSocket::bind((address, 0).into(), &options)?;
         let number = socket.local_addr().port();
         let inner = Inner { socket, places: Vec::new(), arena: SendArena::default() };
@@ -337,7 +337,7 @@ mod tests {
         for server in [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()] {
             let ports = Ports::toward(server, true);
             let seats: Vec<_> = (0..3).map(|_| ports.seat().unwrap()).collect();
-            let options = UdpOptions { is_shared: false, ..UdpOptions::default() };
+            let options = UdpOptions::default();
             let mut other = UdpSocket::bind((server, 0).into(), &options).unwrap();
             let waiting: Vec<_> = seats.iter().map(Seat::wait).collect();
             for (number, seat) in (0..).zip(&seats) {

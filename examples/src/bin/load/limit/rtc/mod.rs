@@ -31,7 +31,7 @@ pub(super) async fn run(
     address: IpAddr,
     mut offers: mpsc::Receiver<Offer>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let options = UdpOptions { is_shared: false, ..UdpOptions::default() };
+    let options = UdpOptions::default();
     let mut socket = UdpSocket::bind((address, 0).into(), &options)?;
     let woken = Arc::new(Woken(Notify::new()));
     let mut peers = Peers::new(socket.local_addr(), Arc::clone(&woken))?;
