@@ -78,7 +78,7 @@ const RATES: [u32; 13] = [
 ];
 
 /// What of each channel goes to the left and to the right, by ITU-R BS.775, table 2; the
-/// low-frequency channel to neither. Levels stay as they are, so a full-scale mix is clamped.
+/// low-frequency channel to neither.
 fn mix_down(channels: usize) -> Option<&'static [(f32, f32)]> {
     const LEFT: (f32, f32) = (1.0, 0.0);
     const RIGHT: (f32, f32) = (0.0, 1.0);
@@ -98,12 +98,16 @@ fn mix_down(channels: usize) -> Option<&'static [(f32, f32)]> {
     })
 }
 
+/// The mix of two channels, softer by as much as it takes for the loudest of all not to clip.
 fn mixed(samples: &[f32], parts: &[(f32, f32)]) -> Vec<f32> {
+    let [left, right] =
+        parts.iter().fold([0.0, 0.0], |[left, right], (l, r)| [left + l, right + r]);
+    let share = left.max(right).max(1.0).recip();
     samples
         .chunks_exact(parts.len().max(1))
         .flat_map(|frame| {
             frame.iter().zip(parts).fold([0.0, 0.0], |[left, right], (sample, (l, r))| {
-                [left + sample * l, right + sample * r]
+                [left + sample * l * share, right + sample * r * share]
             })
         })
         .collect()
@@ -127,8 +131,14 @@ mod tests {
             samples[channel * 7] = 0.5;
         }
         let pcm = Pcm::new(48_000, 6, samples).unwrap();
-        let half = 0.5 * SIDE;
-        assert_eq!(pcm.samples, [0.5, 0.0, 0.0, 0.5, half, half, 0.0, 0.0, half, 0.0, 0.0, half]);
+        let front = 0.5 / (1.0 + 2.0 * SIDE);
+        let side = front * SIDE;
+        let expected = [front, 0.0, 0.0, front, side, side, 0.0, 0.0, side, 0.0, 0.0, side];
+        let off = pcm.samples.iter().zip(expected).map(|(got, expected)| (got - expected).abs());
+        assert!(off.clone().all(|off| off < 1e-6) && off.count() == 12, "{:?}", pcm.samples);
+        // All of them at once are full scale, and no more.
+        let loud = Pcm::new(48_000, 6, vec![1.0; 6]).unwrap();
+        assert!(loud.samples.iter().all(|sample| (sample - 1.0).abs() < 1e-6), "{loud:?}");
         assert_eq!((pcm.channels, pcm.frames()), (2, 6));
     }
 
