@@ -215,6 +215,58 @@ fn a_flood_of_requests_for_keyframes_is_one_every_half_second() {
     assert!((7..=9).contains(&asked), "{asked}");
 }
 
+/// A stream whose publisher makes no keyframe because a viewer wants one.
+#[test]
+fn who_wants_a_keyframe_that_nobody_makes_gets_the_last_one_again_if_it_is_young() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let (publisher, stream) = world.publish(&abilities, Conditions::default());
+    world.sfu.set_makes_keyframes(stream, false);
+    let viewer = world.watch(stream, &abilities, Conditions::default());
+    let other = world.watch(stream, &abilities, Conditions::default());
+    let want = |world: &mut World| {
+        let now = world.now;
+        let client = world.client(viewer);
+        let ssrc = client.section(MediaKind::Video).local_source.unwrap().ssrc;
+        client.send_rtcp(now, |writer| writer.picture_loss(rtc_stack::Ssrc(1), ssrc));
+        world.run(Duration::from_millis(30));
+    };
+    // A keyframe of 400 ms ago.
+    world.stream(publisher, 10, 100);
+    let before = world.client(viewer).got(MediaKind::Video).payloads();
+    want(&mut world);
+    let got = world.client(viewer).got(MediaKind::Video);
+    let again = got.payloads().split_off(before.len());
+    assert!(again.len() > 20 && before.ends_with(&again), "{} of {}", again.len(), before.len());
+    assert!(got.holes().is_empty());
+    // Who asked for nothing gets nothing.
+    assert_eq!(world.client(other).got(MediaKind::Video).payloads(), before);
+    // It goes on for both.
+    for frame in 10..15 {
+        world.send_frame(publisher, frame, 100);
+        world.run(Duration::from_millis(40));
+    }
+    let all = world.client(other).got(MediaKind::Video).payloads();
+    let got = world.client(viewer).got(MediaKind::Video);
+    assert!(all.len() > before.len() && got.payloads().ends_with(&all[before.len()..]));
+    assert!(got.holes().is_empty());
+    let count = got.packets.len();
+    // A flood of wishes costs no more than what a viewer may be sent again.
+    for _ in 0..100 {
+        want(&mut world);
+    }
+    let got = world.client(viewer).got(MediaKind::Video).packets.len();
+    assert!(got <= count + 128 * 1024 / 900 + 8, "{got} after {count}");
+    // An old keyframe is none to begin with, and nobody is asked for another.
+    world.run(Duration::from_secs(1));
+    world.events.clear();
+    let got = world.client(viewer).got(MediaKind::Video).packets.len();
+    want(&mut world);
+    assert_eq!(world.client(viewer).got(MediaKind::Video).packets.len(), got);
+    assert!(!world.events.iter().any(|event| matches!(event, Event::KeyframeWanted { .. })));
+    assert_eq!(world.client(publisher).plis, 0);
+}
+
 #[test]
 fn a_seventh_lost_both_ways_is_borne() {
     let mut world = World::new();

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::output::Gate;
+use super::output::{Gate, Output};
 use super::seating::viewer_mut;
-use super::stream::Stream;
+use super::stream::{Stream, StreamTrack};
 use super::viewer::Place;
 use super::{PeerId, Sfu, StreamId};
 use crate::session::Outgoing;
@@ -29,19 +29,48 @@ impl Sfu {
             let Gate::Keyframe { .. } = output.gate else { continue };
             let track = output.track.and_then(|track| tracks.get(usize::from(track)));
             let Some(track) = track else { continue };
-            let Some(cursor) = track.replay(now, &self.limits) else { continue };
-            let Some(first) = track.history.get(cursor) else { continue };
-            output.begin(now, cursor, first.timestamp);
-            output.gate = Gate::CatchUp { cursor, parts: REPLAY_PARTS };
-            is_catching_up = true;
+            let Some(keyframe) = track.replay(now, &self.limits) else { continue };
+            is_catching_up |= output.go_back_to(now, keyframe.sequence, track);
         }
         let peer = seat.peer;
         if is_catching_up {
-            self.catching_up.push((stream, peer));
-            let due = self.next_part(now);
-            self.catch_up_due.get_or_insert(due);
-            self.step(now, stream, peer, out);
+            self.begin_catching_up(now, stream, peer, out);
         }
+    }
+
+    /// Sends a viewer that has lost too much what there is since the last keyframe, once more: for publishers that make
+    /// no other because one is wanted. It is part of what the viewer may be sent again.
+    pub(super) fn repeat(&mut self, now: Instant, id: PeerId, index: usize, out: &mut Outgoing) {
+        let Some(viewer) = viewer_mut(&mut self.peers, id) else { return };
+        let (Place::Seated(seat), Some(stream)) = (&viewer.place, viewer.stream) else { return };
+        let Some(Stream { seats, tracks, .. }) = self.streams.get_mut(stream) else { return };
+        let Some(seat) = seats.get_mut(*seat) else { return };
+        let Some(Some(output)) = seat.outputs.get_mut(index) else { return };
+        if matches!(output.gate, Gate::CatchUp { .. }) {
+            return;
+        }
+        let track = output.track.and_then(|track| tracks.get(usize::from(track)));
+        let Some(track) = track else { return };
+        let Some(keyframe) = track.replay(now, &self.limits) else { return };
+        if viewer.retransmission.affords(keyframe.bytes)
+            && output.go_back_to(now, keyframe.sequence, track)
+        {
+            viewer.retransmission.spend(keyframe.bytes);
+            self.begin_catching_up(now, stream, id, out);
+        }
+    }
+
+    fn begin_catching_up(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        peer: PeerId,
+        out: &mut Outgoing,
+    ) {
+        self.catching_up.push((stream, peer));
+        let due = self.next_part(now);
+        self.catch_up_due.get_or_insert(due);
+        self.step(now, stream, peer, out);
     }
 
     /// Sends the next parts of replays, when they are due.
@@ -93,5 +122,15 @@ impl Sfu {
             }
         }
         is_left
+    }
+}
+
+impl Output {
+    /// Carries its track from this packet on again, under new numbers. False if there is no such packet.
+    fn go_back_to(&mut self, now: Instant, sequence: u64, track: &StreamTrack) -> bool {
+        let Some(first) = track.history.get(sequence) else { return false };
+        self.begin(now, sequence, first.timestamp);
+        self.gate = Gate::CatchUp { cursor: sequence, parts: REPLAY_PARTS };
+        true
     }
 }

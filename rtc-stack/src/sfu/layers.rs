@@ -77,6 +77,9 @@ impl Sfu {
     /// Asks the server for a keyframe of a track, now or when one may be asked for again.
     pub(super) fn want_keyframe(&mut self, now: Instant, stream: StreamId, track: u8) {
         let Some(found) = self.streams.get_mut(stream) else { return };
+        if !found.makes_keyframes {
+            return;
+        }
         let Some(state) = found.tracks.get_mut(usize::from(track)) else { return };
         if state.wants_keyframe(now, self.config.keyframe_interval) {
             self.events.push_back(Event::KeyframeWanted { stream, track });

@@ -38,10 +38,10 @@ impl Sfu {
                     let sequences = nack.sequences();
                     self.send_again(now, id, nack.media, sequences, out);
                 }
-                Packet::PictureLoss { media, .. } => self.note_picture_loss(now, id, media),
+                Packet::PictureLoss { media, .. } => self.note_picture_loss(now, id, media, out),
                 Packet::FullIntraRequests(requests) => {
                     for (media, _) in requests.iter() {
-                        self.note_picture_loss(now, id, media);
+                        self.note_picture_loss(now, id, media, out);
                     }
                 }
                 Packet::Remb(remb) => self.note_told_bitrate(now, id, remb.bitrate()),
@@ -92,15 +92,18 @@ impl Sfu {
         }
     }
 
-    fn note_picture_loss(&mut self, now: Instant, id: PeerId, media: Ssrc) {
+    fn note_picture_loss(&mut self, now: Instant, id: PeerId, media: Ssrc, out: &mut Outgoing) {
         let Some((viewer, seat)) = self.viewer_and_seat(id) else { return };
         let Some(index) = seat.output_of(media) else { return };
         if let Some(report) = viewer.reports.get_mut(index) {
             report.plis = report.plis.saturating_add(1);
         }
         let track = seat.outputs.get(index).and_then(|output| output.as_ref()?.track);
-        if let (Some(track), Some(stream)) = (track, viewer.stream) {
+        let (Some(track), Some(stream)) = (track, viewer.stream) else { return };
+        if self.streams.get(stream).is_some_and(|stream| stream.makes_keyframes) {
             self.want_keyframe(now, stream, track);
+        } else {
+            self.repeat(now, id, index, out);
         }
     }
 

@@ -77,6 +77,11 @@ impl Retransmission {
         true
     }
 
+    /// Whether so many bytes may be sent again at once.
+    pub(super) const fn affords(&self, bytes: usize) -> bool {
+        self.credit >= bytes as u64
+    }
+
     /// Notes the bytes of what was sent.
     pub(super) fn spend(&mut self, bytes: usize) {
         self.credit = self.credit.saturating_sub(bytes as u64);

@@ -24,6 +24,8 @@ pub(super) struct Stream {
     pub(super) tracks: Vec<StreamTrack>,
     /// In one piece of memory, since all of them are gone through for every batch.
     pub(super) seats: Vec<Seat>,
+    /// Whether who publishes it makes keyframes when asked to.
+    pub(super) makes_keyframes: bool,
     clock_offset: ClockOffset,
 }
 
@@ -56,18 +58,20 @@ struct Told {
 
 /// The last keyframe, to begin with it.
 #[derive(Debug, Clone, Copy)]
-struct Keyframe {
-    sequence: u64,
+pub(super) struct Keyframe {
+    /// The number of its first packet.
+    pub(super) sequence: u64,
     timestamp: u32,
     arrival: Instant,
     /// Bytes of packets from it on.
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 impl Stream {
     pub(super) fn new(tracks: &[Track], limits: &Limits) -> Self {
         let tracks = tracks.iter().map(|track| StreamTrack::new(track, limits)).collect();
-        Self { tracks, seats: Vec::new(), clock_offset: ClockOffset::default() }
+        let (seats, clock_offset) = (Vec::new(), ClockOffset::default());
+        Self { tracks, seats, makes_keyframes: true, clock_offset }
     }
 
     /// Replaces what is known of the tracks, and answers which differ, one bit for each. Their numbers and times go on.
@@ -288,13 +292,13 @@ impl StreamTrack {
         self.last_arrival.is_some_and(|last| now.saturating_duration_since(last) < SILENT)
     }
 
-    /// The number of the last keyframe's first packet, if a viewer that joins can begin with it.
-    pub(super) fn replay(&self, now: Instant, limits: &Limits) -> Option<u64> {
+    /// The last keyframe, if a viewer can begin with it: one that joins, or has lost too much.
+    pub(super) fn replay(&self, now: Instant, limits: &Limits) -> Option<Keyframe> {
         let keyframe = self.keyframe?;
         let is_young = now.saturating_duration_since(keyframe.arrival) <= limits.replay_age;
         let is_kept = self.history.get(keyframe.sequence).is_some();
         let is_small = keyframe.bytes <= limits.replay_bytes;
-        (is_young && is_kept && is_small).then_some(keyframe.sequence)
+        (is_young && is_kept && is_small).then_some(keyframe)
     }
 
     /// Whether to ask the publisher for a keyframe now. If the last was asked for less than `interval` ago, it is kept

@@ -66,6 +66,17 @@ impl Sfu {
         Ok(())
     }
 
+    /// Says whether who publishes a stream makes keyframes when asked to, which is so unless this says otherwise. Where it
+    /// isn't, nobody is asked: a viewer that wants a keyframe gets the last one again with what followed it, if that is
+    /// young and small ([`Limits::replay_age`](crate::Limits::replay_age),
+    /// [`Limits::replay_bytes`](crate::Limits::replay_bytes)) and within what a viewer may be sent again, and else waits
+    /// for the next. Nothing happens for a stream that is gone.
+    pub fn set_makes_keyframes(&mut self, stream: StreamId, makes_keyframes: bool) {
+        if let Some(found) = self.streams.get_mut(stream) {
+            found.makes_keyframes = makes_keyframes;
+        }
+    }
+
     /// Takes what comes next for another publisher's, when one comes back or takes the stream over. Sequence numbers and
     /// timestamps go on; viewers of pictures wait for a keyframe.
     ///

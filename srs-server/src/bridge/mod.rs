@@ -5,6 +5,9 @@
 
 mod counters;
 mod from_rtc;
+mod pace;
+#[cfg(test)]
+mod tests;
 mod to_rtc;
 mod transcode;
 

@@ -22,6 +22,8 @@ const RESUME_STEP_MS: i64 = 40;
 pub(super) struct Clock {
     /// Where the first frame goes.
     start: i64,
+    /// Where nothing goes before.
+    floor: i64,
     state: Option<State>,
 }
 
@@ -49,7 +51,13 @@ impl Clock {
     /// A clock for a publisher; `resume` is how far an earlier one brought the stream.
     pub(super) fn new(resume: Option<Duration>) -> Self {
         let start = resume.map_or(0, |time| time.as_millis() as i64 + RESUME_STEP_MS);
-        Self { start, state: None }
+        Self { start, floor: start, state: None }
+    }
+
+    /// A clock for timestamps that are the stream's already: the first frame goes to `time`, and the
+    /// other track's first may be before it.
+    pub(super) fn at(time: Duration) -> Self {
+        Self { start: time.as_millis() as i64, floor: 0, state: None }
     }
 
     /// The time of what has no time of its own (metadata, sequence headers): now.
@@ -59,7 +67,7 @@ impl Clock {
 
     /// The stream's time of a frame with the publisher's timestamp `raw`, read at `now`.
     pub(super) fn time(&mut self, kind: TagKind, raw: u32, now: Instant) -> Duration {
-        let start = self.start;
+        let (start, lowest) = (self.start, self.floor);
         let state = self.state.get_or_insert(State {
             raw,
             unwrapped: 0,
@@ -90,7 +98,7 @@ impl Clock {
                 (None, None) => start - state.unwrapped,
                 _ => state.latest + RESUME_STEP_MS - state.unwrapped,
             });
-        let time = (state.unwrapped + offset).max(own.map_or(start, |own| own.time));
+        let time = (state.unwrapped + offset).max(own.map_or(lowest, |own| own.time));
         *own = Some(Track { offset, time });
         if time >= state.latest {
             state.latest = time;
@@ -119,6 +127,14 @@ mod tests {
         let mut clock = Clock::new(None);
         let frames = [(Video, 5000), (Audio, 5013), (Video, 5040), (Audio, 5036)];
         assert_eq!(times(&mut clock, &frames), [0, 13, 40, 36]);
+    }
+
+    #[test]
+    fn what_is_on_the_streams_clock_already_stays_where_it_is() {
+        let mut clock = Clock::at(Duration::from_millis(5_000));
+        let frames =
+            [(Video, 5_000), (Audio, 4_930), (Audio, 4_951), (Video, 5_040), (Audio, 4_972)];
+        assert_eq!(times(&mut clock, &frames), [5_000, 4_930, 4_951, 5_040, 4_972]);
     }
 
     #[test]

@@ -87,12 +87,21 @@ pub struct Ingest {
 impl Ingest {
     /// Frames of a publisher that goes on after `resume` on the stream's clock.
     pub fn new(options: IngestOptions, resume: Option<Duration>) -> Self {
+        Self::with(options, Clock::new(resume))
+    }
+
+    /// Frames of messages whose timestamps are the stream's already; `time` is that of the first, whole.
+    pub fn at(options: IngestOptions, time: Duration) -> Self {
+        Self::with(options, Clock::at(time))
+    }
+
+    fn with(options: IngestOptions, clock: Clock) -> Self {
         Self {
             options,
             mix: Mix::default(),
             raw: None,
             headers: Vec::new(),
-            clock: Clock::new(resume),
+            clock,
             last_video: None,
             first: None,
             bytes: 0,

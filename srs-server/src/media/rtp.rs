@@ -68,8 +68,8 @@ pub enum RtpBody {
 pub struct RtpSource {
     /// The tracks; a packet names its own by the place in this list.
     pub tracks: Vec<Track>,
-    /// Who makes keyframes.
-    pub keyframes: Arc<KeyframeWish>,
+    /// Who makes keyframes when they are wanted; `None` where nobody does.
+    pub keyframes: Option<Arc<KeyframeWish>>,
     /// How they came to the server.
     pub origin: Origin,
 }
@@ -202,7 +202,8 @@ impl RtpIngest {
         let places = self.tracks.iter().map(|(known, track)| (*known, is_video(track)));
         self.places = places.collect();
         let tracks = self.tracks.iter().map(|(_, track)| track.clone()).collect();
-        let source = RtpSource { tracks, keyframes: self.keyframes.clone(), origin: Origin::Rtc };
+        let keyframes = Some(self.keyframes.clone());
+        let source = RtpSource { tracks, keyframes, origin: Origin::Rtc };
         self.push_body(RtpBody::Source(Arc::new(source)), false, now)
     }
 

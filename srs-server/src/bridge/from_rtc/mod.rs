@@ -86,11 +86,13 @@ impl FromRtc {
     /// Asks the publisher for a keyframe, if that is due.
     fn ask(&mut self, now: Duration) {
         let Some(place) = self.video else { return };
-        let (Some(track), Some(source)) = (self.tracks.get(place), &self.source) else { return };
+        let Some(track) = self.tracks.get(place) else { return };
+        let keyframes = self.source.as_ref().and_then(|source| source.keyframes.as_ref());
+        let Some(keyframes) = keyframes else { return };
         let every = if track.awaits_keyframe() { ASK_EVERY } else { self.ask_every };
         if self.asked.is_none_or(|asked| now.saturating_sub(asked) >= every) {
             self.asked = Some(now);
-            source.keyframes.add(u8::try_from(place).unwrap_or(u8::MAX));
+            keyframes.add(u8::try_from(place).unwrap_or(u8::MAX));
         }
     }
 
@@ -139,7 +141,7 @@ impl FromRtc {
         out: &mut Output<Frame>,
     ) {
         let ingest = self.ingest.get_or_insert_with(|| {
-            Ingest::new(IngestOptions::new(&srs_config::Vhost::default()), Some(time))
+            Ingest::at(IngestOptions::new(&srs_config::Vhost::default()), time)
         });
         let (kind, first) = (message.kind, &mut self.first);
         let pushed: Result<(), std::convert::Infallible> =

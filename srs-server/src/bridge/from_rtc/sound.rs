@@ -10,7 +10,7 @@ use stream_hub::Variant;
 
 use super::Message;
 use crate::{
-    bridge::{Running, transcode::ToAac},
+    bridge::{Running, pace::Pace, transcode::ToAac},
     media::Dialect,
 };
 
@@ -53,12 +53,13 @@ pub(super) struct Sounds {
     is_told: bool,
     /// What makes AAC; `None` where nobody wants it, or nothing can.
     to_aac: Option<ToAac>,
+    pace: Pace,
 }
 
 impl Sounds {
     pub(super) fn new(wanted: Wanted, bitrate: u32) -> Self {
         let to_aac = if wanted == Wanted::Aac { ToAac::new(bitrate) } else { None };
-        Self { wanted, is_told: false, to_aac }
+        Self { wanted, is_told: false, to_aac, pace: Pace::default() }
     }
 
     /// The messages that a packet comes to or completes.
@@ -73,7 +74,11 @@ impl Sounds {
         match (codec, self.wanted) {
             (Codec::Opus, Wanted::Aac) => {
                 for packet in packets {
-                    self.transcode(unit.timestamp, packet, running, &mut messages);
+                    if self.pace.admits(unit.arrival, 1) {
+                        self.transcode(unit.timestamp, packet, running, &mut messages);
+                    } else {
+                        running.note_excess_sound();
+                    }
                 }
             }
             (Codec::Opus, Wanted::Opus) => {

@@ -1,6 +1,6 @@
 //! Sound: Opus as it is, AAC and MP3 as Opus.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flv_mux::FourCc;
@@ -10,7 +10,11 @@ use rtc_stack::{
 };
 
 use crate::{
-    bridge::{Running, transcode::ToOpus},
+    bridge::{
+        Running,
+        pace::{CONFIGURATION, Pace},
+        transcode::ToOpus,
+    },
     media::{Frame, Role, Unit},
 };
 
@@ -24,6 +28,9 @@ pub(super) struct Audio {
     next: Option<u32>,
     bitrate: u32,
     transcoder: Option<(FourCc, ToOpus)>,
+    /// The configuration of AAC in force; empty before there is one, or where it had to be left out.
+    config: Bytes,
+    pace: Pace,
 }
 
 /// Sound as it is sent.
@@ -49,6 +56,8 @@ impl Audio {
             next: None,
             bitrate,
             transcoder: None,
+            config: Bytes::new(),
+            pace: Pace::default(),
         }
     }
 
@@ -60,12 +69,12 @@ impl Audio {
         running: &Running,
     ) -> Option<Sound<'_>> {
         match (unit.codec?, unit.role) {
-            (FourCc::AAC, Role::Config) => self.configure(unit.data),
+            (FourCc::AAC, Role::Config) => self.configure(frame.read_at, unit.data, running),
             (FourCc::OPUS, Role::Frame { .. }) => {
-                self.pass(frame.time, frame.body.slice_ref(unit.data));
+                self.pass(frame.time, frame.body.slice_ref(unit.data), running);
             }
             (codec @ (FourCc::AAC | FourCc::MP3), Role::Frame { .. }) => {
-                self.transcode(codec, frame.time, unit.data, running);
+                self.transcode(codec, frame, unit.data, running);
             }
             _ => {}
         }
@@ -73,49 +82,76 @@ impl Audio {
         (!packets.is_empty()).then(|| Sound { parameters, packets: packets.drain(..) })
     }
 
-    fn configure(&mut self, config: &[u8]) {
+    fn configure(&mut self, now: Instant, config: &[u8], running: &Running) {
+        // Some encoders say it again and again.
+        if self.config == config && self.is(FourCc::AAC) {
+            return;
+        }
+        if !self.pace.admits(now, CONFIGURATION) {
+            // What follows is of a configuration that nobody has.
+            (self.transcoder, self.config) = (None, Bytes::new());
+            running.note_excess_sound();
+            return;
+        }
+        self.config = Bytes::copy_from_slice(config);
         match &mut self.transcoder {
-            Some((FourCc::AAC, bridge)) => bridge.configure(config),
+            Some((FourCc::AAC, bridge)) => bridge.configure(config, running),
             transcoder => {
-                let bridge = ToOpus::of_aac(config, self.bitrate);
+                let bridge = ToOpus::of_aac(config, self.bitrate, running);
                 *transcoder = bridge.map(|bridge| (FourCc::AAC, bridge));
             }
         }
     }
 
-    fn transcode(&mut self, codec: FourCc, time: Duration, data: &[u8], running: &Running) {
-        let is_other = self.transcoder.as_ref().is_none_or(|(known, _)| *known != codec);
-        if is_other && codec == FourCc::MP3 {
-            self.transcoder = ToOpus::of_mp3(self.bitrate).map(|bridge| (codec, bridge));
+    fn transcode(&mut self, codec: FourCc, frame: &Frame, data: &[u8], running: &Running) {
+        let is_new = codec == FourCc::MP3 && !self.is(codec);
+        if !self.pace.admits(frame.read_at, if is_new { CONFIGURATION } else { 1 }) {
+            running.note_excess_sound();
+            return;
+        }
+        if is_new {
+            self.transcoder = ToOpus::of_mp3(self.bitrate, running).map(|bridge| (codec, bridge));
         }
         // AAC without a configuration can't be decoded.
         let Some((_, bridge)) = self.transcoder.as_mut().filter(|(known, _)| *known == codec)
         else {
+            running.note_sound_error();
             return;
         };
-        let packets = bridge.push(samples(time), data, running);
+        let before = bridge.restarts();
+        let packets = bridge.push(samples(frame.time), data, running);
+        if bridge.restarts() > before {
+            self.pace.charge(CONFIGURATION);
+        }
         for (timestamp, packet) in packets {
             // The lower 32 bits are what a packet has.
-            self.put(timestamp as u32, packet);
+            self.put(timestamp as u32, packet, running);
         }
     }
 
+    /// Whether this is what is transcoded now.
+    fn is(&self, codec: FourCc) -> bool {
+        self.transcoder.as_ref().is_some_and(|(known, _)| *known == codec)
+    }
+
     /// Takes a packet of Opus as it is.
-    fn pass(&mut self, time: Duration, packet: Bytes) {
+    fn pass(&mut self, time: Duration, packet: Bytes, running: &Running) {
         let duration = opus_samples(&packet);
         let told = samples(time) as u32;
         let near = |next: &u32| next.wrapping_sub(told).wrapping_add(ROUNDING) <= 2 * ROUNDING;
         let timestamp = self.next.filter(near).unwrap_or(told);
-        self.put(timestamp, packet);
+        self.put(timestamp, packet, running);
         self.next = Some(timestamp.wrapping_add(duration));
     }
 
-    fn put(&mut self, timestamp: u32, packet: Bytes) {
+    fn put(&mut self, timestamp: u32, packet: Bytes, running: &Running) {
         let Some(packetizer) = &mut self.packetizer else { return };
-        // What is longer than a datagram is no sound.
-        if packetizer.packetize([packet], &mut self.payloads).is_ok() {
-            self.packets.extend(self.payloads.drain(..).map(|payload| (timestamp, payload)));
+        // What is longer than a datagram is no sound, and nothing is none either.
+        let packetized = packetizer.packetize([packet], &mut self.payloads);
+        if packetized.is_err() || self.payloads.is_empty() {
+            running.note_sound_error();
         }
+        self.packets.extend(self.payloads.drain(..).map(|payload| (timestamp, payload)));
     }
 
     /// What comes next doesn't follow from what came before.

@@ -7,7 +7,6 @@ mod video;
 
 use std::{
     sync::Arc,
-    task::Waker,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -27,7 +26,7 @@ use self::{
     video::{Picture, Video},
 };
 use super::Running;
-use crate::media::{Frame, KeyframeWish, Role, RtpBody, RtpItem, RtpSource, Unit};
+use crate::media::{Frame, Role, RtpBody, RtpItem, RtpSource, Unit};
 
 /// What is read later than this after it came is what was there before the first viewer.
 const PRESENT: Duration = Duration::from_millis(100);
@@ -51,20 +50,17 @@ pub(super) struct ToRtc {
 /// The tracks that viewers know, in the order in which they came.
 struct Tracks {
     list: Vec<Outgoing>,
-    /// Nobody makes keyframes because a viewer wants one: RTMP has no words for it.
-    keyframes: Arc<KeyframeWish>,
     /// When the stream's clock was at 0, since 1970.
     began: Option<Duration>,
 }
 
 impl ToRtc {
     pub(super) fn new(settings: &srs_config::Rtc, running: Running) -> Self {
-        let keyframes = Arc::new(KeyframeWish::new(Waker::noop().clone()));
         Self {
             video: Video::new(settings),
             audio: Audio::new(settings.opus_bitrate),
             early: (!settings.keep_bframe).then(EarlyPictures::default),
-            tracks: Tracks { list: Vec::new(), keyframes, began: None },
+            tracks: Tracks { list: Vec::new(), began: None },
             is_present: false,
             running,
         }
@@ -182,11 +178,9 @@ impl Tracks {
                 None => self.list.push(track),
             }
             let tracks = self.list.iter().map(|track| Track::new(track.parameters.clone()));
-            let source = RtpSource {
-                tracks: tracks.collect(),
-                keyframes: self.keyframes.clone(),
-                origin: frame.origin,
-            };
+            // Nobody makes keyframes because a viewer wants one: RTMP has no words for it.
+            let source =
+                RtpSource { tracks: tracks.collect(), keyframes: None, origin: frame.origin };
             out.push(RtpItem::new(frame.time, false, RtpBody::Source(Arc::new(source))));
         }
         &mut self.list[place]

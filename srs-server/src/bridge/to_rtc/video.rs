@@ -89,6 +89,7 @@ impl Video {
             self.waits_for_key = true;
         }
         if self.waits_for_key && !is_key {
+            running.note_baseless();
             return None;
         }
         let time = presentation(frame.time, composition_time);
@@ -98,10 +99,14 @@ impl Video {
         }
         let coding = self.coding.as_mut()?;
         let units = coding.units(&frame.body, unit.data, is_key, self.keeps_sei);
-        // What can't be sent is left out; decoders go on at the next keyframe.
-        let sent = coding.packetizer.packetize(units, &mut self.payloads);
-        if sent.is_err() || self.payloads.is_empty() {
-            self.waits_for_key |= sent.is_err();
+        let payloads = &mut self.payloads;
+        let is_sent = units.is_some_and(|it| coding.packetizer.packetize(it, payloads).is_ok());
+        if !is_sent {
+            // A decoder that went on without it would show what nobody has drawn.
+            self.waits_for_key = true;
+            running.note_damage();
+        }
+        if self.payloads.is_empty() {
             return None;
         }
         running.note_frame();
@@ -178,28 +183,32 @@ impl Coding {
         Some(coding)
     }
 
-    /// The units of a frame that are sent, `data` being a part of `body`.
-    fn units(&self, body: &Bytes, data: &[u8], is_key: bool, keeps_sei: bool) -> Vec<Bytes> {
+    /// The units of a frame that are sent, `data` being a part of `body`. `None` where they aren't as
+    /// long as they say, or nobody knows how long they are.
+    fn units(
+        &self,
+        body: &Bytes,
+        data: &[u8],
+        is_key: bool,
+        keeps_sei: bool,
+    ) -> Option<Vec<Bytes>> {
         let mut units = Vec::new();
         let four_cc = self.four_cc;
-        match (four_cc, self.length_size) {
-            (FourCc::AVC | FourCc::HEVC, Some(length_size)) => {
-                let whole = nal_units(data, length_size).map_while(Result::ok);
-                units.extend(
-                    whole
-                        .filter(|unit| is_sent(four_cc, unit, keeps_sei))
-                        .map(|unit| body.slice_ref(unit)),
-                );
+        if matches!(four_cc, FourCc::AVC | FourCc::HEVC) {
+            for unit in nal_units(data, self.length_size?) {
+                let unit = unit.ok()?;
+                if is_sent(four_cc, unit, keeps_sei) {
+                    units.push(body.slice_ref(unit));
+                }
             }
-            // Where one unit ends isn't known yet.
-            (FourCc::AVC | FourCc::HEVC, None) => {}
-            _ => units.push(body.slice_ref(data)),
+        } else {
+            units.push(body.slice_ref(data));
         }
         // Those that the encoder sends along may be newer.
         if is_key && !units.is_empty() && !units.iter().any(|unit| begins(four_cc, unit)) {
             units.splice(0..0, self.sets.iter().cloned());
         }
-        units
+        Some(units)
     }
 }
 

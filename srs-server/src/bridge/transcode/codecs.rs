@@ -15,23 +15,27 @@ pub(in crate::bridge) struct ToAac(OpusToAac);
 
 impl ToOpus {
     /// For AAC with this AudioSpecificConfig; `None` where it can't be decoded.
-    pub(in crate::bridge) fn of_aac(config: &[u8], bitrate: u32) -> Option<Self> {
-        Self::of(AudioInput::Aac(config), bitrate)
+    pub(in crate::bridge) fn of_aac(
+        config: &[u8],
+        bitrate: u32,
+        running: &Running,
+    ) -> Option<Self> {
+        Self::of(AudioInput::Aac(config), bitrate, running)
     }
 
-    pub(in crate::bridge) fn of_mp3(bitrate: u32) -> Option<Self> {
-        Self::of(AudioInput::Mp3, bitrate)
+    pub(in crate::bridge) fn of_mp3(bitrate: u32, running: &Running) -> Option<Self> {
+        Self::of(AudioInput::Mp3, bitrate, running)
     }
 
-    fn of(input: AudioInput<'_>, bitrate: u32) -> Option<Self> {
+    fn of(input: AudioInput<'_>, bitrate: u32, running: &Running) -> Option<Self> {
         let made = AudioToOpus::new(input, OpusSettings { bitrate });
-        made.inspect_err(|error| warn!("no sound for WebRTC viewers: {error}")).ok().map(Self)
+        made.inspect_err(|error| running.note_no_sound(error)).ok().map(Self)
     }
 
     /// Goes on with another AudioSpecificConfig, if it can be decoded.
-    pub(in crate::bridge) fn configure(&mut self, config: &[u8]) {
+    pub(in crate::bridge) fn configure(&mut self, config: &[u8], running: &Running) {
         if let Err(error) = self.0.configure(AudioInput::Aac(config)) {
-            warn!("a configuration of AAC that can't be decoded: {error}");
+            running.note_no_sound(error);
         }
     }
 
@@ -46,6 +50,11 @@ impl ToOpus {
         packets.into_iter().map(|packet| (packet.timestamp, packet.data)).collect()
     }
 
+    /// How often it began anew within the sound, which is dear.
+    pub(in crate::bridge) fn restarts(&self) -> u64 {
+        self.0.counts().restarts
+    }
+
     pub(in crate::bridge) fn gap(&mut self) {
         self.0.gap();
     }
@@ -56,6 +65,7 @@ impl ToAac {
     pub(in crate::bridge) fn new(bitrate: u32) -> Option<Self> {
         let settings = AacSettings { bitrate, ..AacSettings::default() };
         let made = OpusToAac::new(Channels::Stereo, settings);
+        // Its settings are ours.
         made.inspect_err(|error| warn!("no sound for players without Opus: {error}")).ok().map(Self)
     }
 

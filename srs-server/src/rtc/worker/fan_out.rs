@@ -118,8 +118,8 @@ impl FanOut {
     /// Asks the publisher of a stream for a keyframe.
     pub(super) fn want_keyframe(&self, id: StreamId, track: u8) {
         let source = self.streams.get(&id).and_then(|watched| watched.source.as_ref());
-        if let Some(source) = source {
-            source.keyframes.add(track);
+        if let Some(keyframes) = source.and_then(|source| source.keyframes.as_ref()) {
+            keyframes.add(track);
         }
     }
 

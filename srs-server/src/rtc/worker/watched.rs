@@ -88,6 +88,7 @@ impl Watched {
             }
             RtpBody::Clock { track, clock } => sfu.sender_clock(id, track, &clock),
             RtpBody::Source(source) => {
+                sfu.set_makes_keyframes(id, source.keyframes.is_some());
                 if let Err(error) = sfu.set_tracks(now, id, &source.tracks) {
                     warn!(stream = %self.key, "its tracks can't be played: {error}");
                 }
@@ -173,7 +174,7 @@ mod tests {
         let waker = Waker::noop().clone();
         let mut watched = Watched::new(StreamKey::new("v", "live", "a"), waker.clone());
         let tracks = [Codec::H264, Codec::Opus].map(CodecParameters::new).map(Track::new);
-        let keyframes = Arc::new(KeyframeWish::new(waker));
+        let keyframes = Some(Arc::new(KeyframeWish::new(waker)));
         watched.source =
             Some(Arc::new(RtpSource { tracks: tracks.into(), keyframes, origin: Origin::Rtc }));
         watched.viewers = viewers;
