@@ -3,6 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../rtc/relay.rs"]
+mod relay;
+
 mod api;
 mod bad_input;
 mod codecs;

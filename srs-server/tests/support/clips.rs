@@ -24,6 +24,8 @@ pub(crate) enum Clip {
     LongGop,
     /// H.265 with B-frames and Opus, in enhanced tags.
     HevcOpus,
+    /// H.265 without B-frames and Opus, in enhanced tags.
+    Hevc,
     /// AV1 and FLAC, in enhanced tags.
     Av1Flac,
     /// VP9 and E-AC-3, in enhanced tags.
@@ -39,6 +41,9 @@ pub(crate) enum Clip {
     NumberedBFrames,
     /// Eight seconds as [`Clip::Numbered`], in AV1.
     NumberedAv1,
+    /// A minute of H.264, and of Opus in enhanced tags: in each second's first 200 ms pictures are white
+    /// and a tone is loud.
+    Flashes,
 }
 
 impl Clip {
@@ -46,6 +51,10 @@ impl Clip {
     fn enhanced(self) -> Option<[&'static [&'static str]; 2]> {
         match self {
             Self::HevcOpus => Some([&["libx265", "-x265-params", "log-level=none"], &["libopus"]]),
+            Self::Hevc => {
+                Some([&["libx265", "-x265-params", "log-level=none:bframes=0"], &["libopus"]])
+            }
+            Self::Flashes => Some([&["libx264", "-preset", "veryfast", "-bf", "0"], &["libopus"]]),
             Self::Av1Flac => Some([&["libaom-av1", "-cpu-used", "8"], &["flac"]]),
             Self::Vp9Eac3 => {
                 Some([&["libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8"], &["eac3"]])
@@ -68,6 +77,8 @@ const LATER_NUMBERS: &str = "nullsrc=size=320x240:rate=25,format=yuv420p,\
     geq=lum='if(lt(Y,20),16+219*mod(floor((N+100)/pow(2,floor(X/20))),2),\
     if(lt(Y,40),235-219*mod(floor((N+100)/pow(2,floor(X/20))),2),mod(X+3*N,200)+20))':cb=128:cr=128,\
     scale=640x480:flags=neighbor";
+const FLASHES: &str = "testsrc2=size=320x240:rate=25,lutyuv=y=val/4,\
+    drawbox=w=320:h=240:color=white:t=fill:enable='lt(mod(t+0.001,1),0.2)'";
 const BEEPS: &str =
     "aevalsrc='(0.03+0.5*lt(mod(t,1),0.2))*sin(2000*PI*t)':sample_rate=44100:channel_layout=stereo";
 const VIDEO: &str = "testsrc2=size=320x240:rate=25";
@@ -89,6 +100,7 @@ pub(crate) fn clip(clip: Clip) -> PathBuf {
             Clip::Numbered => ("30", NUMBERS, BEEPS),
             Clip::NumberedLarge => ("4", LATER_NUMBERS, BEEPS),
             Clip::NumberedBFrames | Clip::NumberedAv1 => ("8", NUMBERS, BEEPS),
+            Clip::Flashes => ("60", FLASHES, BEEPS),
             _ => ("4", VIDEO, AUDIO),
         };
         if !matches!(clip, Clip::AudioOnly) {

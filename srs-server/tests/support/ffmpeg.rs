@@ -185,3 +185,30 @@ pub(crate) fn contents(file: &Path) -> Vec<String> {
     }
     contents
 }
+
+/// The checksums of the pictures of a file, as a current ffmpeg decodes it.
+pub(crate) fn pictures(file: &Path) -> Vec<String> {
+    let text = decoded(file, &["-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-"]);
+    let text = String::from_utf8(text).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
+}
+
+/// The sound of a file at 48 kHz, as a current ffmpeg decodes it, of so many channels one after the
+/// other.
+pub(crate) fn samples(file: &Path, channels: u32) -> Vec<f32> {
+    let channels = channels.to_string();
+    let options = ["-map", "0:a", "-ar", "48000", "-ac", &channels, "-f", "f32le", "-"];
+    let bytes = decoded(file, &options);
+    bytes.chunks_exact(4).map(|sample| f32::from_le_bytes(sample.try_into().unwrap())).collect()
+}
+
+/// What a current ffmpeg makes of a file; it finds nothing to complain about.
+pub(crate) fn decoded(file: &Path, options: &[&str]) -> Vec<u8> {
+    let mut command = Version::Current.command();
+    command.args(["-v", "error", "-i"]).arg(file).args(options);
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && errors.is_empty(), "{command:?}: {errors}");
+    output.stdout
+}

@@ -1,15 +1,20 @@
 //! WebRTC in, WebRTC out: by sockets, through handshakes.
 
+mod codecs;
 mod ends;
 mod from_rtmp;
+mod keyframes;
+mod lossy;
 mod media;
 mod numbers;
 mod publishers;
+mod sound;
 mod strangers;
 mod to_rtmp;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use rtc_stack::MediaKind;
 
 use crate::support::{RtcClient, TestServer};
@@ -35,6 +40,13 @@ fn picture(number: u32, is_key: bool) -> [Vec<u8>; 2] {
         payload
     };
     [part(0x80, 1100), part(0x40, 900)]
+}
+
+/// The body of a message of RTMP with a picture of one packet: its slice is the first of the picture.
+fn message(number: u32, is_key: bool) -> Bytes {
+    let (first, slice) = if is_key { (0x17, [0x65, 0x88]) } else { (0x27, [0x41, 0x9a]) };
+    let unit = [&slice[..], &number.to_be_bytes(), &[0x55; 80]].concat();
+    [&[first, 1, 0, 0, 0, 0, 0, 0, unit.len() as u8][..], &unit].concat().into()
 }
 
 /// Sends a picture and the sound that goes with it.
