@@ -17,6 +17,8 @@ use super::{
 const NGINX_MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
 /// More clients than any case has.
 const MAX_CONNECTIONS: u32 = 20_000;
+/// Within which 20 publishers begin: 95 ms apart, which is no multiple of a frame's time.
+const RAMP_MS: u32 = 1_900;
 /// A limit ends by itself if this program cannot end it.
 const LIMIT_SECONDS: &str = "300";
 
@@ -157,7 +159,9 @@ impl Server {
             (_, kind) if kind.is_rtc() => {
                 let streams = if let Kind::RtcPlay { streams, .. } = kind { streams } else { 1 };
                 let url = rtc_url(ports.api, "whip");
-                format!("rtc-publish --url {url} --clients {streams}")
+                // Apart from each other, and their frames too: all at once would be one stream to all.
+                let ramp = if streams > 1 { RAMP_MS } else { 0 };
+                format!("rtc-publish --url {url} --clients {streams} --ramp-ms {ramp}")
             }
             _ => format!("rtmp-publish --url rtmp://127.0.0.1:{}/live/s", ports.rtmp),
         };
@@ -317,7 +321,8 @@ mod tests {
         assert_eq!(Server::Janus.url(play, ports), "http://127.0.0.1:2/janus/s");
         assert_eq!(Server::Ours.url(Kind::Join, ports), "rtmp://127.0.0.1:1/live/s");
         let publisher = |server: Server| server.publisher(play, ports).map(|line| line.join(" "));
-        let line = format!("rtc-publish --url {} --clients 20", whep.replace("whep", "whip"));
+        let url = whep.replace("whep", "whip");
+        let line = format!("rtc-publish --url {url} --clients 20 --ramp-ms 1900");
         assert_eq!(publisher(Server::Ours), Some(line));
         let line = "rtp-publish --video 127.0.0.1:5 --audio 127.0.0.1:6".to_owned();
         assert_eq!(publisher(Server::Janus), Some(line));
