@@ -185,14 +185,14 @@ pub(super) const GROUPS: &[Group] = &[
         title: "WebRTC play of one stream by a busy core",
         kind: Kind::RtcPlay { streams: 1, cores: 1 },
         quick: &[],
-        full: &[2000],
+        full: &[2800],
     },
     Group {
         name: "rtc-busy-20",
         title: "WebRTC play of 20 streams by a busy core",
         kind: Kind::RtcPlay { streams: 20, cores: 1 },
         quick: &[],
-        full: &[2000],
+        full: &[2800],
     },
     Group {
         name: "rtc-two-cores",

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::time::sleep_until;
@@ -14,6 +14,9 @@ use super::{
     session::{Joined, Purpose},
 };
 use crate::{client::ClientError, clock, publish::Publisher, url::HttpUrl};
+
+/// How long a publisher that has sent its last frame stays, for what the server misses of the last ones.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// Publishes until `deadline`, or until the server ends it.
 pub(crate) async fn publish(
@@ -34,10 +37,11 @@ pub(crate) async fn publish(
     seat.hand_over(waiting, &sender);
     let woken = Arc::clone(&lock(&sender).session.woken);
     let start = tokio::time::Instant::now();
+    let end = deadline + LINGER;
     loop {
-        let frame = start + publisher.stream.due();
-        let due = frame.min(lock(&sender).session.due().into());
-        if due >= deadline {
+        let frame = Some(start + publisher.stream.due()).filter(|due| *due < deadline);
+        let due = frame.unwrap_or(end).min(lock(&sender).session.due().into());
+        if due >= end {
             seat.send(server, |out| lock(&sender).session.close(out));
             return Ok(());
         }
@@ -45,7 +49,8 @@ pub(crate) async fn publish(
             () = sleep_until(due) => {}
             () = woken.notified() => {}
         }
-        seat.send(server, |out| turn(publisher, &mut lock(&sender), start, out))?;
+        let frames = (start, deadline);
+        seat.send(server, |out| turn(publisher, &mut lock(&sender), frames, out))?;
     }
 }
 
@@ -53,7 +58,7 @@ pub(crate) async fn publish(
 fn turn(
     publisher: &mut Publisher<'_>,
     sender: &mut Sender,
-    start: tokio::time::Instant,
+    (start, deadline): (tokio::time::Instant, tokio::time::Instant),
     out: &mut Outbox<'_>,
 ) -> Result<(), ClientError> {
     publisher.report.resent += sender.turn(Instant::now(), out)?;
@@ -64,7 +69,7 @@ fn turn(
         let due = start + publisher.stream.due();
         // How late the frame is: then this program is too slow.
         let late = due.elapsed();
-        if due > tokio::time::Instant::now() {
+        if due >= deadline || due > tokio::time::Instant::now() {
             return Ok(());
         }
         let frame = publisher.stream.next_frame();
