@@ -41,7 +41,7 @@ pub(crate) async fn publish(
     loop {
         let frame = Some(start + publisher.stream.due()).filter(|due| *due < deadline);
         let due = frame.unwrap_or(end).min(lock(&sender).session.due().into());
-        if due >= end {
+        if tokio::time::Instant::now() >= end {
             seat.send(server, |out| lock(&sender).session.close(out));
             return Ok(());
         }
