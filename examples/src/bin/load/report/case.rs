@@ -192,7 +192,7 @@ pub(super) const GROUPS: &[Group] = &[
         title: "WebRTC play of 20 streams by a busy core",
         kind: Kind::RtcPlay { streams: 20, cores: 1 },
         quick: &[],
-        full: &[2800],
+        full: &[2000, 2600],
     },
     Group {
         name: "rtc-two-cores",
