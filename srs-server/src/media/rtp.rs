@@ -414,6 +414,19 @@ mod tests {
     }
 
     #[test]
+    fn what_no_viewer_begins_with_is_no_place_to_join() {
+        let limits = rtc_stack::Limits::default();
+        assert_eq!((REPLAY_AGE, REPLAY_BYTES), (limits.replay_age, limits.replay_bytes));
+        let mut stream = stream(true);
+        stream.describe(0, Codec::H264);
+        stream.push(0, Codec::H264, 0.0, &KEY);
+        stream.push(0, Codec::H264, 0.5, &INTER);
+        assert_eq!(stream.joined().2, [5.04, 5.54]);
+        stream.push(0, Codec::H264, 1.1, &INTER);
+        assert!(stream.joined().2.is_empty());
+    }
+
+    #[test]
     fn a_stream_without_keyframes_is_joined_anywhere() {
         let mut sound = stream(false);
         sound.describe(0, Codec::Opus);
