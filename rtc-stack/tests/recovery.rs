@@ -326,3 +326,30 @@ fn packets_that_are_overtaken_are_hardly_asked_for() {
     assert!(got.holes().is_empty(), "{:?}", got.holes());
     assert!(got.longest_freeze() < Duration::from_millis(500), "{:?}", got.longest_freeze());
 }
+
+#[test]
+fn who_stays_is_asked_as_soon_when_another_publisher_has_gone() {
+    let mut world = World::new();
+    let abilities = Abilities::default();
+    let publishers = [(); 3].map(|()| world.publish(&abilities, Conditions::default()).0);
+    for publisher in publishers {
+        world.stream(publisher, 2, 100);
+    }
+    let first = world.id(publishers[0]);
+    world.sfu.remove(first, &mut world.out);
+    for round in 0..5 {
+        for publisher in [publishers[1], publishers[2]] {
+            let id = world.id(publisher);
+            let wanted = |world: &mut World| {
+                let sources = world.client(publisher).sending.iter();
+                sources.map(|source| source.keyframes_wanted).sum::<u32>()
+            };
+            let before = wanted(&mut world);
+            world.sfu.request_keyframe(id, 1).unwrap();
+            // Two turns; what is due by itself comes each 100 ms.
+            world.run(Duration::from_millis(45));
+            assert!(wanted(&mut world) > before, "{publisher} in round {round}");
+            world.run(Duration::from_millis(1_100));
+        }
+    }
+}
